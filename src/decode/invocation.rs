@@ -1,0 +1,61 @@
+//! What a decoder found in one line: a call of a model.
+
+use std::borrow::Cow;
+
+use crate::model::money::Usd;
+use crate::model::names::{
+    Approximation, ErrorCode, Operation, Outcome, RecordKind, StopReason, Tier,
+};
+use crate::model::time::UnixMillis;
+use crate::model::tokens::TokenCounts;
+
+/// One call of a model, as one log line tells it. Borrowed from the line where possible.
+///
+/// It has no field for bodies, and none may be added: what is not here can't leak.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invocation<'l> {
+    /// Which log told it.
+    pub kind: RecordKind,
+    /// When the call was made.
+    pub at: UnixMillis,
+    /// AWS account id.
+    pub account: Option<Cow<'l, str>>,
+    /// Region that was called.
+    pub region: Option<Cow<'l, str>>,
+    /// Id of the request; the same for all logs of one call, another one for each retry.
+    pub request_id: Option<Cow<'l, str>>,
+    /// API operation.
+    pub operation: Operation,
+    /// Model id, profile id or ARN, as logged.
+    pub model_id: Cow<'l, str>,
+    /// The model that a prompt router chose (Converse `trace.promptRouter.invokedModelId`).
+    pub invoked_model_id: Option<Cow<'l, str>>,
+    /// ARN of the caller.
+    pub identity_arn: Option<Cow<'l, str>>,
+    /// Values of the request metadata that the config chose as attributes, in its order.
+    pub attributes: Vec<Cow<'l, str>>,
+    /// Tokens by class; a class that the log does not name is 0.
+    pub tokens: TokenCounts,
+    /// Output tokens spent on reasoning, a subset of the output.
+    pub reasoning_tokens: u64,
+    /// Whether the log names a count of output tokens (embedding calls have none).
+    pub has_output_count: bool,
+    /// The limit on output that the request asked for.
+    pub max_tokens: Option<u64>,
+    /// Tier that served the call (or was asked for, see `approximations`).
+    pub tier: Tier,
+    /// How the call ended.
+    pub outcome: Outcome,
+    /// Error code of a failed call.
+    pub error_code: Option<ErrorCode>,
+    /// Why the model stopped.
+    pub stop_reason: Option<StopReason>,
+    /// Duration of the call in milliseconds.
+    pub latency_ms: Option<u64>,
+    /// Time to the first byte of a streamed answer in milliseconds.
+    pub first_byte_ms: Option<u64>,
+    /// What the application's own log claims the call cost.
+    pub reported_cost: Option<Usd>,
+    /// What the decoder had to assume.
+    pub approximations: Vec<Approximation>,
+}

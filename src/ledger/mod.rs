@@ -1,0 +1,6 @@
+//! The arithmetic of the ledger: records to deltas, deltas to totals and rollups, deduplication.
+//!
+//! Pure functions over plain data; it may use `model`, `decode` and `price`. It must never do I/O,
+//! read a clock, or hold an amount that no delta brought.
+
+pub mod position;

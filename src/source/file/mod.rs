@@ -1,0 +1,1 @@
+//! Log files: finding them, knowing them again, and reading what is new.

@@ -1,0 +1,47 @@
+//! Where bytes come from: sources read logs and emit [`Batch`]es of whole lines.
+//!
+//! It may use the core and `config`, and it alone opens log files. It must never decode a line or
+//! write to the ledger: a batch carries the position to store, and the committer stores it.
+
+pub mod file;
+
+use std::sync::Arc;
+
+use crate::ledger::position::{LogId, LogPosition};
+use crate::model::span::Span;
+
+/// Whole lines of one log, with everything that must be committed together with them.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// The log that the lines are from.
+    pub log: LogId,
+    /// The bytes of the log that this batch covers: its lines and whatever was skipped among them.
+    pub span: Span,
+    /// Whole lines, each with its line feed; the last line of a finished file may have none.
+    pub lines: Vec<u8>,
+    /// What to store about the log once this batch is counted. Its `offset` is `span.to`.
+    pub position: Arc<LogPosition>,
+    /// Lines that were skipped because they are longer than the limit.
+    pub oversized_lines: u64,
+    /// Last lines of finished files that are not whole records.
+    pub truncated_lines: u64,
+    /// Bytes that were seen to exist and that no file holds any more.
+    pub lost_bytes: u64,
+    /// What happened to the file.
+    pub changes: Vec<FileChange>,
+}
+
+/// What happened to a file, as counted by `tollkeeper_ingest_file_changes_total`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FileChange {
+    /// It has another name.
+    Rename,
+    /// It was cut to a smaller size, or rewritten from the start.
+    Truncate,
+    /// Another file took its name.
+    Replace,
+    /// It was compressed.
+    Compress,
+    /// It was deleted.
+    Delete,
+}
