@@ -9,11 +9,13 @@ pub const MARK_BYTES: u64 = 256;
 pub const MARKS_MAX: usize = 16;
 
 /// Names one generation of one log within a ledger. Never used twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
 pub struct LogId(pub u64);
 
 /// A fingerprint inside a log: the hash of the (up to) [`MARK_BYTES`] bytes before `at`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Mark {
     /// Offset in the uncompressed content.
     pub at: u64,
@@ -22,7 +24,7 @@ pub struct Mark {
 }
 
 /// Everything that is stored about one generation of a file.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct LogPosition {
     /// The path under which the file was last seen, as raw bytes of the operating system.
     pub path: Vec<u8>,

@@ -3,6 +3,8 @@
 //! A picodollar divides every price that any provider lists per token, so a product of tokens and a
 //! price is exact and sums are exact in any order.
 
+use serde::{Deserialize, Serialize};
+
 use std::fmt;
 use std::iter::Sum;
 use std::ops::{Add, AddAssign};
@@ -15,7 +17,9 @@ const SCALE: usize = 12;
 const USD_MAX: i128 = 1_000_000_000_000_000;
 
 /// An amount of US dollars in picodollars.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 pub struct Usd(pub i128);
 
 /// Why a text is not an amount of dollars.
@@ -90,7 +94,8 @@ fn parse_decimal(text: &str) -> Result<(Usd, bool), UsdError> {
         return Err(UsdError::Syntax);
     }
     // The value is 0.DIGITS * 10^point.
-    let point = i64::try_from(whole.len()).map_err(|_| UsdError::TooLarge)?.saturating_add(exponent);
+    let point =
+        i64::try_from(whole.len()).map_err(|_| UsdError::TooLarge)?.saturating_add(exponent);
     let scale = i64::try_from(SCALE).map_err(|_| UsdError::TooLarge)?;
     let wanted = point.saturating_add(scale);
     let mut value: i128 = 0;

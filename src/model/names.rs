@@ -8,6 +8,7 @@ macro_rules! names {
     ($(#[$meta:meta])* $name:ident { $($(#[$variant_meta:meta])* $variant:ident = $text:literal,)+ }) => {
         $(#[$meta])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(serde::Serialize, serde::Deserialize)]
         #[repr(u8)]
         pub enum $name { $($(#[$variant_meta])* $variant,)+ }
 
@@ -23,11 +24,6 @@ macro_rules! names {
             /// Returns the variant with this name.
             pub fn from_name(name: &str) -> Option<Self> {
                 match name { $($text => Some(Self::$variant),)+ _ => None }
-            }
-
-            /// Returns the variant with this stored number.
-            pub fn from_stored(number: u8) -> Option<Self> {
-                Self::ALL.get(usize::from(number)).copied()
             }
         }
     };
@@ -253,6 +249,58 @@ names! {
         BadField = "bad_field",
         /// The last line of a finished file is not a whole record.
         Truncated = "truncated",
+    }
+}
+
+names! {
+    /// What happened to a log file.
+    FileChange {
+        /// It has another name.
+        Rename = "rename",
+        /// It was cut to a smaller size, or rewritten from the start.
+        Truncate = "truncate",
+        /// Another file took its name.
+        Replace = "replace",
+        /// It was compressed.
+        Compress = "compress",
+        /// It was deleted.
+        Delete = "delete",
+    }
+}
+
+names! {
+    /// A set of label values that has a cap.
+    Capped {
+        /// Callers.
+        Principal = "principal",
+        /// Values of the chosen attributes.
+        Attribute = "attribute",
+        /// Combinations of all labels.
+        Series = "series",
+    }
+}
+
+/// What became of a line.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+pub enum LineResult {
+    /// Counted.
+    Accepted,
+    /// A record whose id was counted before.
+    Duplicate,
+    /// Not counted, and why.
+    Rejected(Reject),
+}
+
+impl LineResult {
+    /// Returns the name used in labels and JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Duplicate => "duplicate",
+            Self::Rejected(reject) => reject.as_str(),
+        }
     }
 }
 

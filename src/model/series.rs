@@ -1,5 +1,7 @@
 //! The combination of labels under which amounts are summed.
 
+use serde::{Deserialize, Serialize};
+
 use super::names::{Route, Tier};
 
 /// The label value for what a log does not tell.
@@ -15,7 +17,9 @@ pub const PROVIDER_BEDROCK: &str = "aws.bedrock";
 pub const CONTEXT_STEPS: [u64; 5] = [100_000, 128_000, 200_000, 256_000, 272_000];
 
 /// How many of [`CONTEXT_STEPS`] the input of a call exceeds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 pub struct ContextBand(pub u8);
 
 impl ContextBand {
@@ -35,7 +39,7 @@ impl ContextBand {
 }
 
 /// One combination of everything that amounts are kept apart by.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct SeriesKey {
     /// Who serves the model, in OpenTelemetry's spelling.
     pub provider: String,

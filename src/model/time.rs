@@ -1,5 +1,7 @@
 //! Instants as UTC milliseconds, their buckets, and the text forms in which logs write them.
 
+use serde::{Deserialize, Serialize};
+
 use chrono::{DateTime, Datelike, NaiveDate, Timelike, Utc};
 
 /// Milliseconds in a minute.
@@ -10,7 +12,9 @@ pub const HOUR_MS: i64 = 60 * MINUTE_MS;
 pub const DAY_MS: i64 = 24 * HOUR_MS;
 
 /// Milliseconds since 1970-01-01T00:00:00Z.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 pub struct UnixMillis(pub i64);
 
 impl UnixMillis {

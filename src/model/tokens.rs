@@ -1,11 +1,13 @@
 //! Token counts by class. The classes are a partition: their sum is what was billed.
 
+use serde::{Deserialize, Serialize};
+
 use std::ops::AddAssign;
 
 /// A class of tokens with its own price.
 ///
 /// The order is part of the stored format; new classes go to the end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[repr(u8)]
 pub enum TokenClass {
     /// Input tokens that no cache served or stored.
@@ -50,7 +52,7 @@ impl TokenClass {
 }
 
 /// One value of type `T` for each token class.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ByClass<T>(pub [T; TOKEN_CLASSES]);
 
 impl<T: Copy> ByClass<T> {

@@ -8,6 +8,7 @@ pub mod file;
 use std::sync::Arc;
 
 use crate::ledger::position::{LogId, LogPosition};
+use crate::model::names::FileChange;
 use crate::model::span::Span;
 
 /// Whole lines of one log, with everything that must be committed together with them.
@@ -29,19 +30,4 @@ pub struct Batch {
     pub lost_bytes: u64,
     /// What happened to the file.
     pub changes: Vec<FileChange>,
-}
-
-/// What happened to a file, as counted by `tollkeeper_ingest_file_changes_total`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum FileChange {
-    /// It has another name.
-    Rename,
-    /// It was cut to a smaller size, or rewritten from the start.
-    Truncate,
-    /// Another file took its name.
-    Replace,
-    /// It was compressed.
-    Compress,
-    /// It was deleted.
-    Delete,
 }
