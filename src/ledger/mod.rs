@@ -3,4 +3,14 @@
 //! Pure functions over plain data; it may use `model`, `decode` and `price`. It must never do I/O,
 //! read a clock, or hold an amount that no delta brought.
 
+pub mod amounts;
+pub mod batch;
+pub mod cells;
+pub mod counts;
+pub mod delta;
+pub mod histogram;
+
 pub mod position;
+pub mod rollup;
+pub mod seen;
+pub mod state;

@@ -304,6 +304,27 @@ impl LineResult {
     }
 }
 
+/// A set of [`Approximation`]s.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Approximations(u16);
+
+impl Approximations {
+    /// Adds one.
+    pub fn insert(&mut self, approximation: Approximation) {
+        self.0 |= 1 << approximation as u16;
+    }
+
+    /// Iterates over the members, in stored order.
+    pub fn iter(self) -> impl Iterator<Item = Approximation> {
+        Approximation::ALL.iter().copied().filter(move |&one| self.0 & (1 << one as u16) != 0)
+    }
+
+    /// Tells whether nothing was assumed.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+}
+
 impl ErrorCode {
     /// Returns the code for its spelling in a log, with or without a namespace in front.
     pub fn from_log(code: &str) -> Self {

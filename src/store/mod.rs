@@ -1,1 +1,17 @@
-//! store
+//! The ledger on disk: deltas in, the same ledger out after any crash.
+//!
+//! [`engine`] is the seam: a few verbs over sorted keys, free of any database's types; [`sled`] is
+//! the one that ships. [`ledger_store`] says what is stored; [`keys`] how keys are laid out;
+//! [`verify`] checks that the parts belong together. It may use the core. It must never be written
+//! to by anyone but the committer, and never acknowledge what is not durable.
+
+pub mod engine;
+mod error;
+pub mod keys;
+pub mod ledger_store;
+mod pending;
+pub mod sled;
+pub mod verify;
+
+pub use error::StoreError;
+pub use ledger_store::LedgerStore;

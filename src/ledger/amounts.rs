@@ -1,0 +1,114 @@
+//! What is summed for a series: everything the metrics show ([`Amounts`]) and the part of it that
+//! history keeps ([`Row`]).
+
+use serde::{Deserialize, Serialize};
+
+use super::counts::Counts;
+use super::histogram::Histogram;
+use crate::model::money::Usd;
+use crate::model::names::{
+    Approximation, ErrorCode, Operation, Outcome, StopReason, UnpricedReason,
+};
+use crate::model::tokens::{ByClass, TokenClass, TokenCounts};
+
+/// Sums over calls. Adding two is exact, commutative and associative.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Amounts {
+    /// Calls by operation and outcome.
+    pub requests: Counts<(Operation, Outcome)>,
+    /// Failed calls by error code.
+    pub errors: Counts<ErrorCode>,
+    /// Answers by stop reason.
+    pub stop_reasons: Counts<StopReason>,
+    /// Calls that ended well without an output token, where the log counts output.
+    pub empty_responses: u64,
+    /// Tokens by class.
+    pub tokens: TokenCounts,
+    /// Output tokens spent on reasoning.
+    pub reasoning_tokens: u64,
+    /// Cost by class, of the tokens that have a price.
+    pub cost: ByClass<Usd>,
+    /// What the applications' own logs claim.
+    pub reported_cost: Usd,
+    /// Tokens without a price.
+    pub unpriced: Counts<(TokenClass, UnpricedReason)>,
+    /// Calls whose amounts rest on an assumption.
+    pub approximated: Counts<Approximation>,
+    /// Duration of calls in milliseconds.
+    pub duration_ms: Histogram,
+    /// Time to the first byte in milliseconds.
+    pub first_byte_ms: Histogram,
+    /// Input tokens of calls, all input classes summed.
+    pub input_tokens: Histogram,
+    /// Output tokens of calls.
+    pub output_tokens: Histogram,
+}
+
+impl Amounts {
+    /// Adds everything in `other`.
+    pub fn merge(&mut self, other: &Self) {
+        self.requests.merge(&other.requests);
+        self.errors.merge(&other.errors);
+        self.stop_reasons.merge(&other.stop_reasons);
+        self.empty_responses += other.empty_responses;
+        self.tokens += &other.tokens;
+        self.reasoning_tokens += other.reasoning_tokens;
+        self.cost += &other.cost;
+        self.reported_cost += other.reported_cost;
+        self.unpriced.merge(&other.unpriced);
+        self.approximated.merge(&other.approximated);
+        self.duration_ms.merge(&other.duration_ms);
+        self.first_byte_ms.merge(&other.first_byte_ms);
+        self.input_tokens.merge(&other.input_tokens);
+        self.output_tokens.merge(&other.output_tokens);
+    }
+
+    /// Returns what history keeps of these amounts.
+    pub fn row(&self) -> Row {
+        let mut outcomes = Counts::default();
+        for ((_, outcome), count) in self.requests.iter() {
+            outcomes.add(outcome, count);
+        }
+        let mut unpriced = TokenCounts::default();
+        for ((class, _), count) in self.unpriced.iter() {
+            unpriced.set(class, unpriced.get(class) + count);
+        }
+        Row {
+            outcomes,
+            tokens: self.tokens,
+            reasoning_tokens: self.reasoning_tokens,
+            cost: self.cost,
+            reported_cost: self.reported_cost,
+            unpriced,
+        }
+    }
+}
+
+/// Sums over the calls of one series in one time bucket.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Row {
+    /// Calls by outcome.
+    pub outcomes: Counts<Outcome>,
+    /// Tokens by class.
+    pub tokens: TokenCounts,
+    /// Output tokens spent on reasoning.
+    pub reasoning_tokens: u64,
+    /// Cost by class, of the tokens that have a price.
+    pub cost: ByClass<Usd>,
+    /// What the applications' own logs claim.
+    pub reported_cost: Usd,
+    /// Tokens without a price, by class.
+    pub unpriced: TokenCounts,
+}
+
+impl Row {
+    /// Adds everything in `other`.
+    pub fn merge(&mut self, other: &Self) {
+        self.outcomes.merge(&other.outcomes);
+        self.tokens += &other.tokens;
+        self.reasoning_tokens += other.reasoning_tokens;
+        self.cost += &other.cost;
+        self.reported_cost += other.reported_cost;
+        self.unpriced += &other.unpriced;
+    }
+}

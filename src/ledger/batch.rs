@@ -1,0 +1,92 @@
+//! Rated records on their way from the decoding workers to the ledger.
+
+use std::sync::Arc;
+
+use super::counts::Counts;
+use super::position::{LogId, LogPosition};
+use crate::model::money::Usd;
+use crate::model::names::{
+    Approximations, ErrorCode, FileChange, LineResult, Operation, Outcome, RecordKind, StopReason,
+};
+use crate::model::series::SeriesKey;
+use crate::model::span::Span;
+use crate::model::time::UnixMillis;
+use crate::model::tokens::ByClass;
+use crate::price::RateCard;
+
+/// What all entries of one group share: labels and prices. Groups are made by
+/// [`super::meter::Meter`] and live as long as any batch refers to them.
+#[derive(Debug)]
+pub struct Group {
+    /// Labels of the series.
+    pub series: SeriesKey,
+    /// Model id as logged.
+    pub model_id: String,
+    /// Prices that hold for every entry of the group.
+    pub card: RateCard,
+}
+
+/// One call, rated. Small, because millions of them wait in queues.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    /// Place of its group in the batch.
+    pub group: u32,
+    /// When the call was made.
+    pub at: UnixMillis,
+    /// Keyed hash of account, region and request id.
+    pub id: Option<u64>,
+    /// Which log told it.
+    pub kind: RecordKind,
+    /// API operation.
+    pub operation: Operation,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Error code, if it failed.
+    pub error_code: Option<ErrorCode>,
+    /// Why the model stopped.
+    pub stop_reason: Option<StopReason>,
+    /// Whether it ended well without the output that the log counts.
+    pub empty: bool,
+    /// Tokens by class, at most [`crate::model::tokens::TOKENS_PER_CALL_MAX`] each.
+    pub tokens: ByClass<u32>,
+    /// Output tokens spent on reasoning.
+    pub reasoning_tokens: u32,
+    /// Duration in milliseconds.
+    pub latency_ms: Option<u32>,
+    /// Time to the first byte in milliseconds.
+    pub first_byte_ms: Option<u32>,
+    /// What the application's log claims it cost.
+    pub reported_cost: Option<Usd>,
+    /// What the decoder had to assume.
+    pub approximations: Approximations,
+}
+
+/// Everything that is committed together for one piece of one log.
+#[derive(Clone, Debug)]
+pub struct RatedBatch {
+    /// Name of the source.
+    pub source: Arc<str>,
+    /// The log.
+    pub log: LogId,
+    /// The piece of the log.
+    pub span: Span,
+    /// What to store about the log.
+    pub position: Arc<LogPosition>,
+    /// Bytes that no file holds any more.
+    pub lost_bytes: u64,
+    /// What happened to the file.
+    pub changes: Vec<FileChange>,
+    /// The entries and rejects of its lines.
+    pub rated: Rated,
+}
+
+/// The records of some lines.
+#[derive(Clone, Debug, Default)]
+pub struct Rated {
+    /// Groups that entries refer to.
+    pub groups: Vec<Arc<Group>>,
+    /// Records in the order of the lines.
+    pub entries: Vec<Entry>,
+    /// Lines that were not records.
+    pub rejected: Counts<(Option<RecordKind>, LineResult)>,
+}

@@ -1,0 +1,177 @@
+//! Sums of entries by group and time bucket: the inner loop of `scan` and `run`.
+//!
+//! Tokens are summed first and priced once a cell: all entries of a group share one price card, and
+//! the cost is linear in tokens, so this is exact.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::amounts::Amounts;
+use super::batch::{Entry, Group};
+use super::histogram::{DURATION_MS_BOUNDS, TOKEN_BOUNDS};
+use crate::model::names::Approximation;
+use crate::model::tokens::{ByClass, TokenClass};
+use crate::price::Price;
+
+/// Amounts by group and bucket. `B` is whatever the caller tells times apart by.
+#[derive(Debug)]
+pub struct Cells<B> {
+    groups: Vec<Arc<Group>>,
+    /// Place in `groups` by address of the group, which each `Arc` in `groups` keeps alive.
+    by_address: HashMap<usize, u32, foldhash::fast::FixedState>,
+    places: HashMap<(u32, B), usize, foldhash::fast::FixedState>,
+    cells: Vec<Cell<B>>,
+    last: Option<((u32, B), usize)>,
+}
+
+#[derive(Debug)]
+struct Cell<B> {
+    group: u32,
+    bucket: B,
+    sums: Sums,
+}
+
+/// Sums of entries before they are priced.
+#[derive(Debug, Default)]
+struct Sums {
+    amounts: Amounts,
+    /// Calls that used any token, which every assumption about prices concerns.
+    with_tokens: u64,
+    /// Calls with cache writes of unknown time to live.
+    with_unknown_ttl: u64,
+}
+
+impl<B> Default for Cells<B> {
+    fn default() -> Self {
+        Self {
+            groups: Vec::new(),
+            by_address: HashMap::default(),
+            places: HashMap::default(),
+            cells: Vec::new(),
+            last: None,
+        }
+    }
+}
+
+impl<B: Copy + Eq + std::hash::Hash> Cells<B> {
+    /// Returns the places of the groups of a batch, for [`Self::add`].
+    pub fn places_of(&mut self, groups: &[Arc<Group>]) -> Vec<u32> {
+        groups
+            .iter()
+            .map(|group| {
+                let next = u32::try_from(self.groups.len()).unwrap_or(u32::MAX);
+                let address = Arc::as_ptr(group).addr();
+                *self.by_address.entry(address).or_insert_with(|| {
+                    self.groups.push(Arc::clone(group));
+                    next
+                })
+            })
+            .collect()
+    }
+
+    /// Adds an entry of the group at `place` to `bucket`.
+    pub fn add(&mut self, place: u32, bucket: B, entry: &Entry) {
+        let key = (place, bucket);
+        let index = match self.last {
+            Some((last, index)) if last == key => index,
+            _ => {
+                let next = self.cells.len();
+                let index = *self.places.entry(key).or_insert(next);
+                if index == next {
+                    self.cells.push(Cell { group: place, bucket, sums: Sums::default() });
+                }
+                self.last = Some((key, index));
+                index
+            }
+        };
+        if let Some(cell) = self.cells.get_mut(index) {
+            cell.sums.add(entry);
+        }
+    }
+
+    /// Returns how many cells there are.
+    pub fn len(&self) -> usize {
+        self.cells.len()
+    }
+
+    /// Tells whether nothing was added.
+    pub fn is_empty(&self) -> bool {
+        self.cells.is_empty()
+    }
+
+    /// Prices every cell and returns them in the order in which they were first seen.
+    pub fn finish(self) -> impl Iterator<Item = (Arc<Group>, B, Amounts)> {
+        let groups = self.groups;
+        self.cells.into_iter().filter_map(move |cell| {
+            let group = groups.get(usize::try_from(cell.group).ok()?)?;
+            Some((Arc::clone(group), cell.bucket, cell.sums.priced(group)))
+        })
+    }
+}
+
+impl Sums {
+    fn add(&mut self, entry: &Entry) {
+        let amounts = &mut self.amounts;
+        amounts.requests.add((entry.operation, entry.outcome), 1);
+        if let Some(code) = entry.error_code {
+            amounts.errors.add(code, 1);
+        }
+        if let Some(reason) = entry.stop_reason {
+            amounts.stop_reasons.add(reason, 1);
+        }
+        amounts.empty_responses += u64::from(entry.empty);
+        for (sum, tokens) in amounts.tokens.0.iter_mut().zip(entry.tokens.0) {
+            *sum += u64::from(tokens);
+        }
+        amounts.reasoning_tokens += u64::from(entry.reasoning_tokens);
+        if let Some(reported) = entry.reported_cost {
+            amounts.reported_cost += reported;
+        }
+        if !entry.approximations.is_empty() {
+            for approximation in entry.approximations.iter() {
+                amounts.approximated.add(approximation, 1);
+            }
+        }
+        if let Some(latency) = entry.latency_ms {
+            amounts.duration_ms.observe(&DURATION_MS_BOUNDS, u64::from(latency));
+        }
+        if let Some(first_byte) = entry.first_byte_ms {
+            amounts.first_byte_ms.observe(&DURATION_MS_BOUNDS, u64::from(first_byte));
+        }
+        let output = u64::from(entry.tokens.get(TokenClass::Output));
+        let input = entry.tokens.0.iter().map(|&tokens| u64::from(tokens)).sum::<u64>() - output;
+        if input + output > 0 {
+            self.with_tokens += 1;
+            amounts.input_tokens.observe(&TOKEN_BOUNDS, input);
+            amounts.output_tokens.observe(&TOKEN_BOUNDS, output);
+        }
+        let unknown_ttl = entry.tokens.get(TokenClass::CacheWriteUnknownTtl);
+        self.with_unknown_ttl += u64::from(unknown_ttl > 0);
+    }
+
+    fn priced(self, group: &Group) -> Amounts {
+        let mut amounts = self.amounts;
+        let mut cost = ByClass::default();
+        let mut any_priced = false;
+        for (class, tokens) in amounts.tokens.iter().filter(|&(_, tokens)| tokens > 0) {
+            match group.card.prices.get(class) {
+                Price::Priced(per_token) => {
+                    cost.set(class, per_token.times(tokens));
+                    any_priced = true;
+                }
+                Price::Unpriced(reason) => amounts.unpriced.add((class, reason), tokens),
+            }
+        }
+        amounts.cost = cost;
+        if any_priced {
+            for approximation in group.card.approximations.iter() {
+                let calls = match approximation {
+                    Approximation::CacheTtlUnknown => self.with_unknown_ttl,
+                    _ => self.with_tokens,
+                };
+                amounts.approximated.add(approximation, calls);
+            }
+        }
+        amounts
+    }
+}

@@ -1,0 +1,138 @@
+//! One commit: everything that changes together, as it is written to the store and read back.
+
+use serde::{Deserialize, Serialize};
+
+use super::amounts::{Amounts, Row};
+use super::counts::Counts;
+use super::position::{LogId, LogPosition};
+use super::rollup::{Bucket, Horizons};
+use super::seen::Evicted;
+use crate::model::money::Usd;
+use crate::model::names::{Capped, FileChange, LineResult, RecordKind};
+use crate::model::series::SeriesKey;
+use crate::model::time::UnixMillis;
+use crate::model::tokens::TokenCounts;
+
+/// Number of a series in one ledger, counted up from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct SeriesId(pub u32);
+
+/// What one commit adds to one series in one bucket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cell {
+    /// The series.
+    pub series: SeriesId,
+    /// The bucket of event time.
+    pub bucket: Bucket,
+    /// What is added.
+    pub amounts: Amounts,
+}
+
+/// Everything that one commit changes. Applying the deltas of a store in order gives its state.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delta {
+    /// Number of the commit, counted up from 1.
+    pub number: u64,
+    /// Series that appear for the first time.
+    pub new_series: Vec<(SeriesId, SeriesKey)>,
+    /// Amounts.
+    pub cells: Vec<Cell>,
+    /// Request ids counted, by start of their slice.
+    pub ids: Vec<(UnixMillis, IdList)>,
+    /// Slices of request ids forgotten.
+    pub evicted: Vec<Evicted>,
+    /// Logs read further.
+    pub positions: Vec<(LogId, LogPosition)>,
+    /// Logs forgotten.
+    pub forgotten: Vec<LogId>,
+    /// What was read, by source.
+    pub ingest: Vec<(String, Ingest)>,
+    /// Calls folded into `other`, by the cap that did it.
+    pub overflow: Counts<Capped>,
+    /// The horizons that the buckets of this delta were chosen by.
+    pub horizons: Horizons,
+    /// Latest event time after this commit.
+    pub newest: UnixMillis,
+    /// Sums over all series after this commit.
+    pub grand: Grand,
+}
+
+/// What was read from one source.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ingest {
+    /// Lines by kind (where it was found) and what became of them.
+    pub lines: Counts<(Option<RecordKind>, LineResult)>,
+    /// Bytes read, uncompressed.
+    pub bytes: u64,
+    /// Bytes that no file holds any more.
+    pub lost_bytes: u64,
+    /// Records older than the deduplication window: counted, but a duplicate may not be noticed.
+    pub late_records: u64,
+    /// What happened to files.
+    pub changes: Counts<FileChange>,
+    /// Latest event time, not after the time of reading.
+    pub newest: UnixMillis,
+}
+
+/// Sums over all series. Stored beside the position, so that a store whose parts do not belong
+/// together is noticed when it is opened.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grand {
+    /// Calls.
+    pub requests: u64,
+    /// Tokens by class.
+    pub tokens: TokenCounts,
+    /// Tokens without a price, by class.
+    pub unpriced: TokenCounts,
+    /// Cost of the tokens that have a price.
+    pub cost: Usd,
+    /// What the applications' own logs claim.
+    pub reported_cost: Usd,
+}
+
+/// Request ids, eight bytes each.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IdList(pub Vec<u64>);
+
+impl Grand {
+    /// Adds a row.
+    pub fn add(&mut self, row: &Row) {
+        self.requests += row.outcomes.total();
+        self.tokens += &row.tokens;
+        self.unpriced += &row.unpriced;
+        self.cost += row.cost.0.iter().copied().sum();
+        self.reported_cost += row.reported_cost;
+    }
+}
+
+impl Ingest {
+    /// Adds everything in `other`.
+    pub fn merge(&mut self, other: &Self) {
+        self.lines.merge(&other.lines);
+        self.bytes += other.bytes;
+        self.lost_bytes += other.lost_bytes;
+        self.late_records += other.late_records;
+        self.changes.merge(&other.changes);
+        self.newest = self.newest.max(other.newest);
+    }
+}
+
+/// Ids are random, so the varints of the rest would make them longer: they are stored as they are.
+impl Serialize for IdList {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let bytes: Vec<u8> = self.0.iter().flat_map(|id| id.to_be_bytes()).collect();
+        serializer.serialize_bytes(&bytes)
+    }
+}
+
+impl<'de> Deserialize<'de> for IdList {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let bytes = <&[u8]>::deserialize(deserializer)?;
+        let (ids, rest) = bytes.as_chunks::<8>();
+        if rest.is_empty() {
+            Ok(Self(ids.iter().map(|id| u64::from_be_bytes(*id)).collect()))
+        } else {
+            Err(serde::de::Error::custom("a list of ids is not a multiple of eight bytes"))
+        }
+    }
+}

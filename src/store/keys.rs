@@ -1,0 +1,151 @@
+//! How keys are laid out: one letter for what it is, then big-endian numbers, so that ranges are
+//! in order. The schema version is the first key of all.
+
+use crate::ledger::delta::SeriesId;
+use crate::ledger::position::LogId;
+use crate::ledger::rollup::{Bucket, Level};
+use crate::model::time::UnixMillis;
+
+/// The key of the schema version; sorts before every other.
+pub const SCHEMA: &[u8] = &[0];
+/// The key of [`super::ledger_store::Meta`].
+pub const META: &[u8] = b"m";
+/// Series of one rollup block.
+pub const SERIES_PER_BLOCK: u32 = 64;
+
+/// First letters of keys.
+pub mod prefix {
+    /// Request ids.
+    pub const IDS: u8 = b'd';
+    /// Ingest counters by source.
+    pub const INGEST: u8 = b'i';
+    /// Commits that are not folded yet.
+    pub const JOURNAL: u8 = b'j';
+    /// Positions of logs.
+    pub const POSITION: u8 = b'p';
+    /// Rollup blocks.
+    pub const ROLLUP: u8 = b'r';
+    /// Labels of series.
+    pub const SERIES: u8 = b's';
+    /// Totals of series.
+    pub const TOTALS: u8 = b't';
+}
+
+/// Returns the range of all keys with a first letter.
+pub fn all(prefix: u8) -> ([u8; 1], [u8; 1]) {
+    ([prefix], [prefix + 1])
+}
+
+fn key(prefix: u8, parts: &[&[u8]]) -> Vec<u8> {
+    let mut key = vec![prefix];
+    for part in parts {
+        key.extend_from_slice(part);
+    }
+    key
+}
+
+/// Returns the key of the labels of a series.
+pub fn series(id: SeriesId) -> Vec<u8> {
+    key(prefix::SERIES, &[&id.0.to_be_bytes()])
+}
+
+/// Returns the key of the totals of a series.
+pub fn totals(id: SeriesId) -> Vec<u8> {
+    key(prefix::TOTALS, &[&id.0.to_be_bytes()])
+}
+
+/// Returns the key of the position of a log.
+pub fn position(id: LogId) -> Vec<u8> {
+    key(prefix::POSITION, &[&id.0.to_be_bytes()])
+}
+
+/// Returns the key of the ingest counters of a source.
+pub fn ingest(source: &str) -> Vec<u8> {
+    key(prefix::INGEST, &[source.as_bytes()])
+}
+
+/// Returns the key of one part of a commit.
+pub fn journal(number: u64, part: u16) -> Vec<u8> {
+    key(prefix::JOURNAL, &[&number.to_be_bytes(), &part.to_be_bytes()])
+}
+
+/// Returns the number of the commit that a journal key belongs to.
+pub fn journal_number(key: &[u8]) -> Option<u64> {
+    Some(u64::from_be_bytes(*key.get(1..)?.first_chunk()?))
+}
+
+/// Returns the key of the block of a bucket that holds a series.
+pub fn rollup(bucket: Bucket, series: SeriesId) -> Vec<u8> {
+    let block = series.0 / SERIES_PER_BLOCK;
+    rollup_block(bucket, block)
+}
+
+/// Returns the key of a block of a bucket.
+pub fn rollup_block(bucket: Bucket, block: u32) -> Vec<u8> {
+    let level = [bucket.level as u8];
+    key(prefix::ROLLUP, &[&level, &bucket.start_minute.to_be_bytes(), &block.to_be_bytes()])
+}
+
+/// Returns the bucket and block of a rollup key.
+pub fn rollup_parts(key: &[u8]) -> Option<(Bucket, u32)> {
+    let (&[prefix::ROLLUP, level], rest) = key.split_first_chunk::<2>()? else { return None };
+    let (start, rest) = rest.split_first_chunk::<4>()?;
+    let block: &[u8; 4] = rest.try_into().ok()?;
+    let level = [Level::Minute, Level::Hour, Level::Day, Level::Ever]
+        .into_iter()
+        .find(|&known| known as u8 == level)?;
+    let bucket = Bucket { level, start_minute: u32::from_be_bytes(*start) };
+    Some((bucket, u32::from_be_bytes(*block)))
+}
+
+/// Returns the place of a series in its block.
+pub fn place_in_block(series: SeriesId) -> u8 {
+    u8::try_from(series.0 % SERIES_PER_BLOCK).unwrap_or(0)
+}
+
+/// Returns the key of one chunk of request ids.
+pub fn ids(slice: UnixMillis, commit: u64, part: u16) -> Vec<u8> {
+    key(prefix::IDS, &[&ordered(slice.0).to_be_bytes(), &commit.to_be_bytes(), &part.to_be_bytes()])
+}
+
+/// Returns the first key of the ids of slices that start at or after `slice`.
+pub fn ids_from(slice: UnixMillis) -> Vec<u8> {
+    key(prefix::IDS, &[&ordered(slice.0).to_be_bytes()])
+}
+
+/// Returns the slice of a key of request ids.
+pub fn ids_slice(key: &[u8]) -> Option<UnixMillis> {
+    let bytes = key.get(1..)?.first_chunk::<8>()?;
+    Some(UnixMillis((u64::from_be_bytes(*bytes) ^ SIGN).cast_signed()))
+}
+
+const SIGN: u64 = 1 << 63;
+
+/// Maps signed numbers to unsigned ones of the same order.
+fn ordered(number: i64) -> u64 {
+    number.cast_unsigned() ^ SIGN
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn keys_are_in_the_order_of_their_numbers(a in any::<i64>(), b in any::<i64>()) {
+            let (left, right) = (UnixMillis(a), UnixMillis(b));
+            prop_assert_eq!(ids_from(left).cmp(&ids_from(right)), left.cmp(&right));
+            prop_assert_eq!(ids_slice(&ids(left, 7, 0)), Some(left));
+        }
+
+        #[test]
+        fn rollup_keys_give_their_parts_back(start_minute in any::<u32>(), series in any::<u32>()) {
+            for level in [Level::Minute, Level::Hour, Level::Day, Level::Ever] {
+                let bucket = Bucket { level, start_minute };
+                let key = rollup(bucket, SeriesId(series));
+                prop_assert_eq!(rollup_parts(&key), Some((bucket, series / SERIES_PER_BLOCK)));
+            }
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! What the journal holds and the rest of the store does not know yet.
+//!
+//! A commit is one journal entry, so it costs one small write however many series it touches. A
+//! *fold* adds many entries to the rollups, totals, positions and ids at once and deletes them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::keys;
+use crate::ledger::amounts::Row;
+use crate::ledger::delta::{Delta, SeriesId};
+use crate::ledger::position::LogId;
+use crate::ledger::seen::Evicted;
+use crate::model::series::SeriesKey;
+use crate::model::time::UnixMillis;
+
+/// Rows that make a fold due; bounds the memory that waits for it.
+const ROWS_MAX: usize = 8_192;
+/// Journal bytes that make a fold due; bounds the time a restart needs to read them.
+const JOURNAL_BYTES_MAX: usize = 8 << 20;
+
+/// The rows of one rollup block, by place in the block.
+pub(super) type Block = BTreeMap<u8, Row>;
+
+/// Journal entries since the last fold, added up.
+#[derive(Debug, Default)]
+pub(super) struct Pending {
+    pub(super) new_series: Vec<(SeriesId, SeriesKey)>,
+    pub(super) touched: BTreeSet<SeriesId>,
+    /// Rows to add, by key of their block.
+    pub(super) blocks: BTreeMap<Vec<u8>, Block>,
+    pub(super) positions: BTreeSet<LogId>,
+    pub(super) sources: BTreeSet<String>,
+    pub(super) ids: BTreeMap<UnixMillis, Vec<u64>>,
+    pub(super) evicted: Vec<Evicted>,
+    pub(super) journal_keys: Vec<Vec<u8>>,
+    rows: usize,
+    journal_bytes: usize,
+}
+
+impl Pending {
+    /// Adds a delta whose journal entry is durable.
+    pub(super) fn absorb(&mut self, delta: &Delta, journal_keys: Vec<Vec<u8>>, bytes: usize) {
+        self.new_series.extend(delta.new_series.iter().cloned());
+        for cell in &delta.cells {
+            self.touched.insert(cell.series);
+            let block = self.blocks.entry(keys::rollup(cell.bucket, cell.series)).or_default();
+            let rows_before = block.len();
+            block.entry(keys::place_in_block(cell.series)).or_default().merge(&cell.amounts.row());
+            self.rows += block.len() - rows_before;
+        }
+        self.positions.extend(delta.positions.iter().map(|(log, _)| *log));
+        self.positions.extend(&delta.forgotten);
+        self.sources.extend(delta.ingest.iter().map(|(source, _)| source.clone()));
+        for evicted in &delta.evicted {
+            self.ids.retain(|&slice, _| slice < evicted.from || slice >= evicted.to);
+            self.evicted.push(*evicted);
+        }
+        for (slice, ids) in &delta.ids {
+            self.ids.entry(*slice).or_default().extend(&ids.0);
+        }
+        self.journal_keys.extend(journal_keys);
+        self.journal_bytes += bytes;
+    }
+
+    pub(super) fn fold_is_due(&self) -> bool {
+        self.rows >= ROWS_MAX || self.journal_bytes >= JOURNAL_BYTES_MAX
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.journal_keys.is_empty()
+    }
+}
