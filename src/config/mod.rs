@@ -1,8 +1,86 @@
-//! The config file: raw TOML to checked settings, with every problem at once.
+//! The config file: TOML text to checked settings, with every problem at once.
 //!
-//! It may use the core and read files it is pointed to. It must never start anything, and never
-//! print: problems are values.
+//! [`section`] reads tables and notes what is wrong where; [`check`] knows the keys. It may use the
+//! core. It must never start or open anything, and never print: problems are values.
 
+mod check;
 mod file_source;
+mod problem;
+mod section;
 
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+pub(crate) use check::label_name;
 pub use file_source::FileSourceConfig;
+pub use problem::{Problem, Problems};
+
+use crate::ledger::rollup::Retention;
+use crate::ledger::state::Settings;
+use crate::model::time::{DAY_MS, HOUR_MS};
+
+/// Where `/metrics` is served by default.
+pub const LISTEN_DEFAULT: &str = "127.0.0.1:9478";
+/// Where the ledger lives by default, as seen from the config file (or the working directory).
+pub const LEDGER_DIR_DEFAULT: &str = "tollkeeper-ledger";
+
+/// A checked config.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Address of the HTTP server.
+    pub listen: SocketAddr,
+    /// Folder of the ledger.
+    pub ledger_dir: PathBuf,
+    /// Limits of the ledger.
+    pub ledger: Settings,
+    /// Where logs come from.
+    pub sources: Vec<FileSourceConfig>,
+    /// Threads that decode and rate.
+    pub workers: usize,
+    /// What the records are kept apart by.
+    pub labels: Labels,
+    /// What stands behind opaque model ARNs: model id or ARN by ARN.
+    pub models: BTreeMap<String, String>,
+    /// Price files that override and extend the shipped price book, in this order.
+    pub price_files: Vec<PathBuf>,
+}
+
+/// Labels that are not on by default, since their values are not bounded by nature.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Labels {
+    /// Whether `/metrics` shows who called.
+    pub principal: bool,
+    /// Keys of request metadata kept as labels (`attr_<key>`).
+    pub attributes: Vec<String>,
+}
+
+/// The limits of a ledger when the config does not say.
+pub const SETTINGS_DEFAULT: Settings = Settings {
+    retention: Retention {
+        minutes_ms: 2 * DAY_MS,
+        hours_ms: 400 * DAY_MS,
+        days_ms: 3_650 * DAY_MS,
+    },
+    window_ms: 6 * HOUR_MS,
+    ids_max: 4_000_000,
+    principals_max: 500,
+    attribute_values_max: 100,
+    series_max: 10_000,
+};
+
+impl Config {
+    /// Returns the config that `run PATH…` without a config file means.
+    pub fn for_files(include: Vec<String>, listen: SocketAddr) -> Self {
+        Self {
+            listen,
+            ledger_dir: PathBuf::from(LEDGER_DIR_DEFAULT),
+            ledger: SETTINGS_DEFAULT,
+            sources: vec![FileSourceConfig::new("files", include)],
+            workers: 0,
+            labels: Labels::default(),
+            models: BTreeMap::new(),
+            price_files: Vec::new(),
+        }
+    }
+}

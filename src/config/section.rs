@@ -1,0 +1,303 @@
+//! Reads a TOML table key by key and notes every mistake with its place: wrong types, values out of
+//! range, keys that do not exist. Nothing stops at the first mistake.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::ops::{Range, RangeInclusive};
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::problem::Problem;
+
+/// A file being read, and what was found wrong so far.
+pub(super) struct Reader<'i> {
+    file: String,
+    text: &'i str,
+    problems: RefCell<Vec<Problem>>,
+}
+
+/// A table of the file. Keys that were never asked for are reported by [`Section::finish`].
+pub(super) struct Section<'r, 'i> {
+    reader: &'r Reader<'i>,
+    path: String,
+    at: Range<usize>,
+    table: DeTable<'i>,
+    known: Vec<&'static str>,
+}
+
+impl<'i> Reader<'i> {
+    pub(super) fn new(file: &str, text: &'i str) -> Self {
+        Self { file: file.to_owned(), text, problems: RefCell::default() }
+    }
+
+    /// Parses the file; a syntax error is a problem, and what could be read is still checked.
+    pub(super) fn root(&self) -> Section<'_, 'i> {
+        let (table, errors) = DeTable::parse_recoverable(self.text);
+        for error in errors {
+            let at = error.span().unwrap_or(0..0);
+            self.report(&at, String::new(), error.message().replace('\n', ", "));
+        }
+        Section {
+            reader: self,
+            path: String::new(),
+            at: 0..0,
+            table: table.into_inner(),
+            known: Vec::new(),
+        }
+    }
+
+    pub(super) fn report(&self, at: &Range<usize>, key: String, text: String) {
+        let before = self.text.get(..at.start).unwrap_or("");
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
+        let problem = Problem { file: self.file.clone(), line, column, key, text };
+        self.problems.borrow_mut().push(problem);
+    }
+
+    pub(super) fn into_problems(self) -> Vec<Problem> {
+        let mut problems = self.problems.into_inner();
+        problems.sort_by_key(|problem| (problem.line, problem.column));
+        problems
+    }
+}
+
+impl<'r, 'i> Section<'r, 'i> {
+    fn path_of(&self, key: &str) -> String {
+        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
+    }
+
+    fn take(&mut self, key: &'static str) -> Option<Spanned<DeValue<'i>>> {
+        self.known.push(key);
+        self.table.remove(key)
+    }
+
+    fn wrong_type(&self, key: &str, value: &Spanned<DeValue<'i>>, wanted: &str) {
+        let found = value.get_ref().type_str();
+        self.report_at(key, &value.span(), format!("found {found}, expected {wanted}"));
+    }
+
+    fn report_at(&self, key: &str, at: &Range<usize>, text: String) {
+        self.reader.report(at, self.path_of(key), text);
+    }
+
+    /// Reports something about the section as a whole.
+    pub(super) fn report(&self, text: String) {
+        self.reader.report(&self.at, self.path.clone(), text);
+    }
+
+    /// Reads a text and what it stands for; `allowed` completes "expected …".
+    pub(super) fn parsed<T>(
+        &mut self,
+        key: &'static str,
+        allowed: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Option<T> {
+        let value = self.take(key)?;
+        let Some(text) = value.get_ref().as_str() else {
+            self.wrong_type(key, &value, allowed);
+            return None;
+        };
+        let parsed = parse(text);
+        if parsed.is_none() {
+            self.report_at(key, &value.span(), format!("found `{text}`, expected {allowed}"));
+        }
+        parsed
+    }
+
+    /// Reads a text.
+    pub(super) fn text(&mut self, key: &'static str) -> Option<String> {
+        self.parsed(key, "a text that is not empty", |text| {
+            (!text.is_empty()).then(|| text.to_owned())
+        })
+    }
+
+    /// Reads a whole number within `range`.
+    pub(super) fn number(&mut self, key: &'static str, range: RangeInclusive<u64>) -> Option<u64> {
+        let value = self.take(key)?;
+        let allowed = format!("a whole number from {} to {}", range.start(), range.end());
+        let Some(integer) = value.get_ref().as_integer() else {
+            self.wrong_type(key, &value, &allowed);
+            return None;
+        };
+        let number = u64::from_str_radix(integer.as_str(), integer.radix()).ok();
+        let number = number.filter(|number| range.contains(number));
+        if number.is_none() {
+            let found = integer.as_str();
+            self.report_at(key, &value.span(), format!("found `{found}`, expected {allowed}"));
+        }
+        number
+    }
+
+    /// Reads `true` or `false`.
+    pub(super) fn flag(&mut self, key: &'static str) -> Option<bool> {
+        let value = self.take(key)?;
+        let flag = value.get_ref().as_bool();
+        if flag.is_none() {
+            self.wrong_type(key, &value, "`true` or `false`");
+        }
+        flag
+    }
+
+    /// Reads a duration such as `90s`, as milliseconds, within `range` of milliseconds.
+    pub(super) fn duration_ms(
+        &mut self,
+        key: &'static str,
+        range: RangeInclusive<i64>,
+    ) -> Option<i64> {
+        let allowed = format!(
+            "a duration from `{}` to `{}`, for example `500ms`, `90s`, `15m`, `6h` or `30d`",
+            duration_text(*range.start()),
+            duration_text(*range.end())
+        );
+        self.parsed(key, &allowed, |text| parse_duration(text).filter(|ms| range.contains(ms)))
+    }
+
+    /// Reads a list of texts.
+    pub(super) fn texts(&mut self, key: &'static str) -> Option<Vec<String>> {
+        let value = self.take(key)?;
+        let Some(items) = value.get_ref().as_array() else {
+            self.wrong_type(key, &value, "a list of texts, for example `[\"a\", \"b\"]`");
+            return None;
+        };
+        let mut texts = Vec::new();
+        for (place, item) in items.iter().enumerate() {
+            match item.get_ref().as_str() {
+                Some(text) if !text.is_empty() => texts.push(text.to_owned()),
+                Some(_) => {
+                    let text = "found an empty text".to_owned();
+                    self.report_at(&format!("{key}[{place}]"), &item.span(), text);
+                }
+                None => self.wrong_type(&format!("{key}[{place}]"), item, "a text"),
+            }
+        }
+        Some(texts)
+    }
+
+    /// Reads a table whose keys are free and whose values are texts that are `valid`.
+    pub(super) fn text_map(
+        &mut self,
+        key: &'static str,
+        allowed: &str,
+        valid: impl Fn(&str) -> bool,
+    ) -> BTreeMap<String, String> {
+        let mut map = BTreeMap::new();
+        let Some(value) = self.take(key) else { return map };
+        let Some(table) = value.get_ref().as_table() else {
+            self.wrong_type(key, &value, "a table");
+            return map;
+        };
+        for (name, value) in table {
+            let path = format!("{key}.\"{}\"", name.get_ref());
+            match value.get_ref().as_str() {
+                Some(text) if valid(text) => {
+                    map.insert(name.get_ref().to_string(), text.to_owned());
+                }
+                Some(text) => {
+                    let text = format!("found `{text}`, expected {allowed}");
+                    self.report_at(&path, &value.span(), text);
+                }
+                None => self.wrong_type(&path, value, allowed),
+            }
+        }
+        map
+    }
+
+    /// Opens a table; a missing one reads as empty.
+    pub(super) fn section(&mut self, key: &'static str) -> Section<'r, 'i> {
+        let path = self.path_of(key);
+        let (at, table) = match self.take(key) {
+            None => (self.at.clone(), DeTable::new()),
+            Some(value) => {
+                let at = value.span();
+                if !value.get_ref().is_table() {
+                    self.wrong_type(key, &value, "a table");
+                }
+                match value.into_inner() {
+                    DeValue::Table(table) => (at, table),
+                    _ => (at, DeTable::new()),
+                }
+            }
+        };
+        Section { reader: self.reader, path, at, table, known: Vec::new() }
+    }
+
+    /// Opens a list of tables (`[[key]]`).
+    pub(super) fn sections(&mut self, key: &'static str) -> Vec<Section<'r, 'i>> {
+        let path = self.path_of(key);
+        let Some(value) = self.take(key) else { return Vec::new() };
+        if !value.get_ref().is_array() {
+            self.wrong_type(key, &value, &format!("a list of tables (`[[{path}]]`)"));
+        }
+        let DeValue::Array(items) = value.into_inner() else { return Vec::new() };
+        let mut sections = Vec::new();
+        for (place, item) in items.into_iter().enumerate() {
+            let at = item.span();
+            if !item.get_ref().is_table() {
+                self.wrong_type(&format!("{key}[{place}]"), &item, "a table");
+            }
+            if let DeValue::Table(table) = item.into_inner() {
+                let path = format!("{path}[{place}]");
+                sections.push(Section { reader: self.reader, path, at, table, known: Vec::new() });
+            }
+        }
+        sections
+    }
+
+    /// Reports every key that does not exist, with the nearest that does.
+    pub(super) fn finish(self) {
+        for key in self.table.keys() {
+            let found = key.get_ref();
+            let near = self
+                .known
+                .iter()
+                .map(|known| (strsim::damerau_levenshtein(found, known), known))
+                .min()
+                .filter(|(distance, known)| *distance <= known.len().max(3) / 2);
+            let hint = match near {
+                Some((_, known)) => format!("did you mean `{known}`?"),
+                None => format!("known keys are `{}`", self.known.join("`, `")),
+            };
+            self.report_at(found, &key.span(), format!("there is no such key; {hint}"));
+        }
+    }
+}
+
+/// Milliseconds by unit, the largest unit first.
+const UNITS: [(&str, i64); 5] =
+    [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
+
+fn parse_duration(text: &str) -> Option<i64> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at_checked(digits)?;
+    let (_, ms) = UNITS.into_iter().find(|(name, _)| *name == unit)?;
+    number.parse::<i64>().ok()?.checked_mul(ms)
+}
+
+fn duration_text(ms: i64) -> String {
+    let whole = UNITS.into_iter().find(|(_, unit)| ms >= *unit && ms % unit == 0);
+    whole.map_or_else(|| format!("{ms}ms"), |(name, unit)| format!("{}{name}", ms / unit))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read_in_every_unit() {
+        for (text, ms) in [
+            ("500ms", Some(500)),
+            ("90s", Some(90_000)),
+            ("6h", Some(21_600_000)),
+            ("400d", Some(34_560_000_000)),
+            ("6", None),
+            ("h", None),
+            ("-6h", None),
+            ("1.5h", None),
+            ("99999999999999999999d", None),
+        ] {
+            assert_eq!(parse_duration(text), ms, "{text}");
+        }
+        assert_eq!(duration_text(21_600_000), "6h");
+    }
+}
