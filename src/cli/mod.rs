@@ -1,1 +1,31 @@
-//! cli
+//! The command line: what was typed, made into calls of the other modules, and their results made
+//! readable.
+//!
+//! [`args`] parses; one file per command. It may use everything above it, and it alone knows
+//! terminals and exit codes. Data goes to stdout, words go to stderr.
+
+pub mod args;
+mod check;
+mod failure;
+mod run;
+mod scan;
+mod table;
+
+pub use failure::Failure;
+
+use args::{Args, CheckCommand, Command};
+
+/// Runs the command that was typed.
+///
+/// # Errors
+/// Everything that keeps the command from doing what was asked, for a person to read.
+pub fn run(args: Args) -> Result<(), Failure> {
+    match args.command {
+        Command::Run(args) => run::run(args),
+        Command::Scan(args) => scan::scan(&args),
+        Command::Check(args) => match args.command {
+            CheckCommand::Config { file } => check::config(&file),
+            CheckCommand::Ledger(args) => check::ledger(&args),
+        },
+    }
+}

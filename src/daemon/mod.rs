@@ -1,1 +1,215 @@
-//! daemon
+//! The wiring of `run`: threads, channels, signals, reload, stop.
+//!
+//! One pipeline ([`pipeline`]): a tailer reads and sweeps, workers decode and rate, one committer
+//! writes and publishes. The main thread serves HTTP and waits for signals. Only this module
+//! spawns, and only [`clock`] reads the wall clock. It must never count or compute an amount.
+
+pub mod clock;
+mod committer;
+mod open;
+mod pipeline;
+mod progress;
+mod quiet;
+mod signals;
+mod tailer;
+mod wake;
+mod worker;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot, watch};
+
+pub use committer::CommitError;
+pub use open::{BookFileError, OpenError, load_book, open_ledger};
+
+use self::committer::Books;
+use self::pipeline::Pipeline;
+use self::signals::{Event, Signals};
+use crate::config::Config;
+use crate::ledger::meter::Rules;
+use crate::serve::{self, Doors};
+
+/// How long the pipeline may take to drain and commit before we give up. What is not committed by
+/// then is read again at the next start.
+const STOP_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Reads the config again; the error is for a person.
+pub type Reload = Box<dyn Fn() -> Result<Config, String>>;
+
+/// Why the daemon ended.
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    /// The ledger does not open.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// A price file is wrong.
+    #[error(transparent)]
+    Prices(#[from] BookFileError),
+    /// The address is not free.
+    #[error("can't listen on `{address}`; choose another with `listen` or `--listen`")]
+    Listen {
+        /// The address.
+        address: std::net::SocketAddr,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Something that the system must give was refused.
+    #[error("can't {what}")]
+    System {
+        /// What was tried.
+        what: &'static str,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The ledger refused a commit.
+    #[error("the ledger does not go on; what was committed is safe, restart to resume from there")]
+    Commit(#[from] CommitError),
+    /// A thread ended although nobody asked it to.
+    #[error("a thread of the daemon ended unexpectedly; restart, and report what the log says")]
+    ThreadEnded,
+    /// The pipeline did not stop in time.
+    #[error("the daemon did not stop within {} s; what was not committed is read again", .0.as_secs())]
+    StopTimeout(Duration),
+}
+
+/// Runs the daemon under `config` until a signal ends it.
+///
+/// # Errors
+/// Whatever keeps it from starting or going on.
+pub fn run(config: Config, reload: &Reload) -> Result<(), DaemonError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| DaemonError::System { what: "start the event loop", source })?;
+    runtime.block_on(run_in(config, reload))
+}
+
+async fn run_in(config: Config, reload: &Reload) -> Result<(), DaemonError> {
+    let address = config.listen;
+    let listen = |source| DaemonError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(listen)?;
+    let address = listener.local_addr().map_err(listen)?;
+    let (reloads, asked) = mpsc::channel(1);
+    let signals = Signals::new(asked)
+        .map_err(|source| DaemonError::System { what: "watch for signals", source })?;
+    let book = Arc::new(load_book(&config.price_files)?);
+
+    let (snapshots, snapshot) = watch::channel(None);
+    let doors = Doors { snapshot, reload: reloads, now: clock::now };
+    let (stop_serving, serving_stops) = oneshot::channel::<()>();
+    let server = tokio::spawn(serve::serve(listener, doors, async {
+        // A dropped sender means stop as well.
+        let _ = serving_stops.await;
+    }));
+    tracing::info!("{}", serve::listening_text(address));
+
+    let books = open_ledger(&config.ledger_dir, config.ledger, clock::now())?;
+    let books = Books { store: books.0, ledger: books.1 };
+    tracing::info!(
+        ledger = %config.ledger_dir.display(),
+        calls = books.ledger.grand().requests,
+        cost_usd = %books.ledger.grand().cost,
+        "the ledger is open"
+    );
+    let rules = rules(&config, book, &books);
+    let pipeline = Pipeline::start(&config, rules, books, snapshots.clone())?;
+    let result = supervise(config, pipeline, signals, snapshots, reload).await;
+    drop(stop_serving);
+    let _ = tokio::time::timeout(Duration::from_millis(100), server).await;
+    result
+}
+
+/// Waits for what happens, until the end.
+async fn supervise(
+    mut config: Config,
+    mut pipeline: Pipeline,
+    mut signals: Signals,
+    snapshots: pipeline::Snapshots,
+    reload: &Reload,
+) -> Result<(), DaemonError> {
+    loop {
+        let event = tokio::select! {
+            ended = &mut pipeline.ended => return Err(unasked(ended)),
+            event = signals.next() => event,
+        };
+        let reply = match event {
+            Event::Stop(signal) => {
+                tracing::info!(signal, "stopping: reading no more, committing what was read");
+                stop(pipeline).await?;
+                tracing::info!("stopped");
+                return Ok(());
+            }
+            Event::Reload(reply) => reply,
+        };
+        let answer = match prepare(reload) {
+            Err(why) => {
+                tracing::error!("the new config is wrong, the old one stays in force:\n{why}");
+                Err(why)
+            }
+            Ok((new, book)) => {
+                let books = stop(pipeline).await?;
+                let text = describe_reload(&config, &new);
+                let rules = rules(&new, book, &books);
+                pipeline = Pipeline::start(&new, rules, books, snapshots.clone())?;
+                config = new;
+                tracing::info!("{text}");
+                Ok(text)
+            }
+        };
+        if let Some(reply) = reply {
+            // Whoever asked may have gone away meanwhile.
+            let _ = reply.send(answer);
+        }
+    }
+}
+
+fn prepare(reload: &Reload) -> Result<(Config, Arc<crate::price::Book>), String> {
+    let config = reload()?;
+    let book = load_book(&config.price_files).map_err(|error| error.to_string())?;
+    Ok((config, Arc::new(book)))
+}
+
+fn describe_reload(old: &Config, new: &Config) -> String {
+    let mut text = "config and price files reloaded".to_owned();
+    let later = [
+        ("listen", old.listen != new.listen),
+        ("[ledger] dir", old.ledger_dir != new.ledger_dir),
+        ("the limits of the ledger", old.ledger != new.ledger),
+    ];
+    for (what, changed) in later {
+        if changed {
+            text.push_str("; ");
+            text.push_str(what);
+            text.push_str(" changes with the next start");
+        }
+    }
+    text
+}
+
+fn rules(config: &Config, book: Arc<crate::price::Book>, books: &Books) -> Rules {
+    Rules {
+        book,
+        models: Arc::new(config.models.clone()),
+        attributes: config.labels.attributes.clone().into(),
+        seed: books.store.identity().seed,
+        plain: false,
+    }
+}
+
+async fn stop(pipeline: Pipeline) -> Result<Books, DaemonError> {
+    match tokio::time::timeout(STOP_DEADLINE, pipeline.stop()).await {
+        Ok(books) => books,
+        Err(_) => Err(DaemonError::StopTimeout(STOP_DEADLINE)),
+    }
+}
+
+fn unasked(ended: Result<Result<Books, CommitError>, oneshot::error::RecvError>) -> DaemonError {
+    match ended {
+        Ok(Err(error)) => error.into(),
+        Ok(Ok(_)) | Err(_) => DaemonError::ThreadEnded,
+    }
+}

@@ -6,7 +6,7 @@ use super::counts::Counts;
 use super::position::{LogId, LogPosition};
 use crate::model::money::Usd;
 use crate::model::names::{
-    Approximations, ErrorCode, FileChange, LineResult, Operation, Outcome, RecordKind, StopReason,
+    Approximations, ErrorCode, FileChange, LineResult, Operation, Outcome, RecordKind, Reject, StopReason,
 };
 use crate::model::series::SeriesKey;
 use crate::model::span::Span;
@@ -89,4 +89,6 @@ pub struct Rated {
     pub entries: Vec<Entry>,
     /// Lines that were not records.
     pub rejected: Counts<(Option<RecordKind>, LineResult)>,
+    /// The first line of each kind of reject: where it begins in the lines.
+    pub examples: Vec<(Reject, usize)>,
 }

@@ -48,7 +48,7 @@ pub struct Ledger {
     series: Vec<Arc<SeriesKey>>,
     series_ids: HashMap<Arc<SeriesKey>, SeriesId, foldhash::fast::FixedState>,
     principals: HashSet<String>,
-    attribute_values: Vec<HashSet<String>>,
+    attribute_values: BTreeMap<String, HashSet<String>>,
     totals: Vec<Arc<Amounts>>,
     ingest: BTreeMap<String, Ingest>,
     overflow: Counts<Capped>,
@@ -94,7 +94,7 @@ impl Ledger {
             series: Vec::new(),
             series_ids: HashMap::default(),
             principals: HashSet::new(),
-            attribute_values: Vec::new(),
+            attribute_values: BTreeMap::new(),
             totals: Vec::new(),
             ingest: BTreeMap::new(),
             overflow: Counts::default(),
@@ -322,8 +322,9 @@ impl Ledger {
             OTHER.clone_into(&mut key.principal);
             delta.overflow.add(Capped::Principal, calls);
         }
-        for (values, value) in self.attribute_values.iter().zip(&mut key.attributes) {
-            if full(values, value, self.settings.attribute_values_max) {
+        for (name, value) in &mut key.attributes {
+            let known = self.attribute_values.get(name);
+            if known.is_some_and(|v| full(v, value, self.settings.attribute_values_max)) {
                 OTHER.clone_into(value);
                 delta.overflow.add(Capped::Attribute, calls);
             }
@@ -344,10 +345,8 @@ impl Ledger {
     fn learn_series(&mut self, id: SeriesId, key: Arc<SeriesKey>) {
         if usize::try_from(id.0).is_ok_and(|place| place == self.series.len()) {
             self.principals.insert(key.principal.clone());
-            self.attribute_values
-                .resize(self.attribute_values.len().max(key.attributes.len()), HashSet::new());
-            for (values, value) in self.attribute_values.iter_mut().zip(&key.attributes) {
-                values.insert(value.clone());
+            for (name, value) in &key.attributes {
+                self.attribute_values.entry(name.clone()).or_default().insert(value.clone());
             }
             self.series_ids.insert(Arc::clone(&key), id);
             self.series.push(key);
@@ -392,7 +391,7 @@ fn folded(key: &SeriesKey) -> SeriesKey {
         geo: String::new(),
         tier: Tier::Standard,
         principal: OTHER.to_owned(),
-        attributes: key.attributes.iter().map(|_| OTHER.to_owned()).collect(),
+        attributes: key.attributes.iter().map(|(n, _)| (n.clone(), OTHER.to_owned())).collect(),
         context: ContextBand::default(),
     }
 }

@@ -5,15 +5,13 @@
 //! model stands behind it stays opaque until the config maps it; it is never guessed.
 
 use super::names::Route;
+use super::series::label_value;
 
 /// The first words of cross-region inference profile ids. A list and not a pattern, since
 /// provider names stand before a dot too (`ai21.`, `qwen.`, `zai.`).
 const GEO_PREFIXES: &[&str] = &["us", "eu", "apac", "jp", "au", "ca", "in", "us-gov", "uk", "sa"];
 /// The first word of global inference profile ids.
 const GLOBAL_PREFIX: &str = "global";
-/// The longest model name kept; longer ones (hostile or broken) are cut, which never yields a name
-/// that has a price.
-const MODEL_NAME_MAX: usize = 128;
 
 /// A model, and how it was reached.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -89,9 +87,7 @@ impl ModelRef {
     }
 
     fn new(model: &str, route: Route, geo: &str, opaque: bool) -> Self {
-        let model = if model.is_empty() { "unknown" } else { model };
-        let model = model.chars().take(MODEL_NAME_MAX).collect();
-        Self { model, route, geo: geo.to_owned(), opaque }
+        Self { model: label_value(model), route, geo: geo.to_owned(), opaque }
     }
 }
 

@@ -12,6 +12,18 @@ pub const OTHER: &str = "other";
 /// `gen_ai.provider.name`).
 pub const PROVIDER_BEDROCK: &str = "aws.bedrock";
 
+/// The longest label value kept, in characters; longer ones (hostile or broken) are cut.
+pub const LABEL_CHARS_MAX: usize = 128;
+
+/// Returns `value` as a label value: no longer than [`LABEL_CHARS_MAX`], [`UNKNOWN`] if empty.
+pub fn label_value(value: &str) -> String {
+    if value.is_empty() {
+        UNKNOWN.to_owned()
+    } else {
+        value.chars().take(LABEL_CHARS_MAX).collect()
+    }
+}
+
 /// Sizes of input, in tokens, above which some model costs more per token. A call's place between
 /// them is part of its series, so that a sum can be priced again without its calls.
 pub const CONTEXT_STEPS: [u64; 5] = [100_000, 128_000, 200_000, 256_000, 272_000];
@@ -57,8 +69,8 @@ pub struct SeriesKey {
     pub tier: Tier,
     /// Who called.
     pub principal: String,
-    /// Values of the attributes that the config chose, in its order; empty where a call has none.
-    pub attributes: Vec<String>,
+    /// Attributes that the config chose, in its order, with their values; empty where a call has none.
+    pub attributes: Vec<(String, String)>,
     /// Size of the input against [`CONTEXT_STEPS`].
     pub context: ContextBand,
 }

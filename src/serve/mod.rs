@@ -1,1 +1,162 @@
-//! serve
+//! The HTTP server: `/metrics`, health, reload, and a start page that names them.
+//!
+//! It may use the core and `metrics`. It must never write to the ledger or wait for it: it answers
+//! from the snapshot that the last commit published.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+
+use crate::metrics::{self, Snapshot};
+use crate::model::time::UnixMillis;
+
+/// Connections served at once; more wait in the listen queue of the system.
+const CONNECTIONS_MAX: usize = 128;
+/// How long a client may take to send its request headers.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// Largest request head.
+const HEAD_BYTES_MAX: usize = 16 << 10;
+/// How long to wait after a failed accept (out of file handles) before the next one.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// The content type of the Prometheus text format.
+const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+const TEXT_TYPE: &str = "text/plain; charset=utf-8";
+
+/// What the server answers from.
+#[derive(Clone)]
+pub struct Doors {
+    /// The last snapshot; `None` until the ledger is open.
+    pub snapshot: watch::Receiver<Option<Arc<Snapshot>>>,
+    /// Asks the daemon to reload; it answers with what happened.
+    pub reload: mpsc::Sender<oneshot::Sender<Result<String, String>>>,
+    /// Tells the time.
+    pub now: fn() -> UnixMillis,
+}
+
+/// Serves on `listener` until `stop` is done.
+pub async fn serve(listener: TcpListener, doors: Doors, stop: impl Future<Output = ()>) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let mut connections = tokio::task::JoinSet::new();
+    tokio::pin!(stop);
+    loop {
+        while connections.try_join_next().is_some() {}
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        let accepted = tokio::select! {
+            () = &mut stop => return,
+            accepted = listener.accept() => accepted,
+        };
+        let Ok((stream, _)) = accepted else {
+            // Out of file handles, most likely; a tight loop would make it worse.
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            continue;
+        };
+        let doors = doors.clone();
+        connections.spawn(async move {
+            let service = service_fn(move |request| answer(request, doors.clone()));
+            let served = hyper::server::conn::http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(HEADER_TIMEOUT)
+                .max_buf_size(HEAD_BYTES_MAX)
+                .serve_connection(TokioIo::new(stream), service)
+                .await;
+            if let Err(error) = served {
+                tracing::debug!(%error, "a connection ended early");
+            }
+            drop(place);
+        });
+    }
+}
+
+/// Returns the line that tells a person where to look.
+pub fn listening_text(address: SocketAddr) -> String {
+    format!("listening on http://{address}")
+}
+
+async fn answer(
+    request: Request<Incoming>,
+    doors: Doors,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    let reading = matches!(*request.method(), Method::GET | Method::HEAD);
+    Ok(match (request.uri().path(), reading) {
+        ("/metrics", true) => metrics_page(&doors),
+        ("/healthz", true) => text(StatusCode::OK, "ok\n"),
+        ("/readyz", true) => ready(&doors),
+        ("/", true) => text(StatusCode::OK, START_PAGE),
+        ("/-/reload", _) if *request.method() == Method::POST => reload(&doors).await,
+        ("/metrics" | "/healthz" | "/readyz" | "/", _) => not_allowed("GET, HEAD"),
+        ("/-/reload", _) => not_allowed("POST"),
+        _ => text(StatusCode::NOT_FOUND, "there is no such page; see /\n"),
+    })
+}
+
+const START_PAGE: &str = "tollkeeper: what LLM calls cost and why they are throttled\n\n\
+    /metrics    metrics for Prometheus\n\
+    /healthz    200 while the process runs\n\
+    /readyz     200 once the ledger is open\n\
+    /-/reload   POST: read config and price files again\n";
+
+fn metrics_page(doors: &Doors) -> Response<Full<Bytes>> {
+    let snapshot = doors.snapshot.borrow().clone();
+    let Some(snapshot) = snapshot else {
+        return text(StatusCode::SERVICE_UNAVAILABLE, "the ledger is being opened\n");
+    };
+    match metrics::render(&snapshot, (doors.now)()) {
+        Ok(page) => response(StatusCode::OK, METRICS_TYPE, Bytes::from(page)),
+        Err(error) => {
+            tracing::error!(%error, "can't encode the metrics");
+            text(StatusCode::INTERNAL_SERVER_ERROR, "the metrics can't be encoded; see the log\n")
+        }
+    }
+}
+
+fn ready(doors: &Doors) -> Response<Full<Bytes>> {
+    if doors.snapshot.borrow().is_some() {
+        text(StatusCode::OK, "ready\n")
+    } else {
+        text(StatusCode::SERVICE_UNAVAILABLE, "the ledger is being opened\n")
+    }
+}
+
+async fn reload(doors: &Doors) -> Response<Full<Bytes>> {
+    let (reply, answer) = oneshot::channel();
+    let asked = doors.reload.send(reply).await.is_ok();
+    match answer.await {
+        Ok(Ok(done)) if asked => text_owned(StatusCode::OK, format!("{done}\n")),
+        Ok(Err(why)) => text_owned(StatusCode::BAD_REQUEST, format!("{why}\n")),
+        _ => text(StatusCode::SERVICE_UNAVAILABLE, "the daemon is stopping\n"),
+    }
+}
+
+fn not_allowed(allowed: &'static str) -> Response<Full<Bytes>> {
+    let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "this page does not take that method\n");
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+    response
+}
+
+fn text(status: StatusCode, body: &'static str) -> Response<Full<Bytes>> {
+    response(status, TEXT_TYPE, Bytes::from_static(body.as_bytes()))
+}
+
+fn text_owned(status: StatusCode, body: String) -> Response<Full<Bytes>> {
+    response(status, TEXT_TYPE, Bytes::from(body))
+}
+
+fn response(status: StatusCode, kind: &'static str, body: Bytes) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+}

@@ -1,0 +1,124 @@
+//! What can be typed. Plain data; nothing is opened before all of it is parsed.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// Keeps the toll of every LLM call: tokens, dollars, throttles.
+#[derive(Debug, Parser)]
+#[command(name = "tollkeeper", version, about, max_term_width = 100)]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Follow logs, keep the ledger, serve /metrics
+    #[command(after_help = "Examples:\n  \
+        tollkeeper run tollkeeper.toml\n  \
+        tollkeeper run '/var/log/bedrock/*.jsonl' --ledger /var/lib/tollkeeper")]
+    Run(RunArgs),
+    /// Read logs once and print tokens, dollars and throttles; keeps nothing
+    #[command(after_help = "Examples:\n  \
+        tollkeeper scan bedrock.jsonl.gz\n  \
+        tollkeeper scan logs/*.jsonl --by principal,model --format json\n  \
+        zcat old.gz | tollkeeper scan - --by day")]
+    Scan(ScanArgs),
+    /// Check a config file or a ledger
+    Check(CheckArgs),
+}
+
+/// `tollkeeper run`.
+#[derive(Debug, clap::Args)]
+pub struct RunArgs {
+    /// A config file (*.toml), or log files and globs
+    #[arg(required = true, value_name = "CONFIG.toml | PATH | GLOB")]
+    pub inputs: Vec<String>,
+    /// Folder of the ledger [default: `[ledger] dir` of the config, else ./tollkeeper-ledger]
+    #[arg(long, value_name = "DIR")]
+    pub ledger: Option<PathBuf>,
+    /// Address to serve on; port 0 takes a free one [default: `listen` of the config, else 127.0.0.1:9478]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub listen: Option<SocketAddr>,
+}
+
+/// `tollkeeper scan`.
+#[derive(Debug, clap::Args)]
+pub struct ScanArgs {
+    /// Log files, plain or gzip; `-` reads stdin
+    #[arg(required = true, value_name = "FILES | -")]
+    pub files: Vec<String>,
+    /// What to group by: provider, account, region, model, model_id (as logged), route, tier,
+    /// principal, minute, hour, day, or attr:KEY for a key of the request metadata
+    #[arg(long, value_delimiter = ',', default_value = "model", value_name = "KEYS")]
+    pub by: Vec<String>,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+    /// Threads to use [default: all cores]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<std::num::NonZeroUsize>,
+    /// Count a request id once, however often it is logged
+    #[arg(long)]
+    pub dedup: bool,
+    /// Decode with the plain decoder (serde_json): slower, for cross-checking the numbers
+    #[arg(long)]
+    pub plain: bool,
+    /// Take `[models]` and `[prices]` from this config file
+    #[arg(long, value_name = "CONFIG.toml")]
+    pub config: Option<PathBuf>,
+}
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    Table,
+    /// One array of objects
+    Json,
+    /// The same, flat
+    Csv,
+}
+
+/// `tollkeeper check`.
+#[derive(Debug, clap::Args)]
+pub struct CheckArgs {
+    /// What to check.
+    #[command(subcommand)]
+    pub command: CheckCommand,
+}
+
+/// The things that can be checked.
+#[derive(Debug, Subcommand)]
+pub enum CheckCommand {
+    /// Check a config file: every mistake with its place
+    Config {
+        /// The file
+        file: PathBuf,
+    },
+    /// Check that everything in a ledger belongs together (exit code 1 if not)
+    Ledger(CheckLedgerArgs),
+}
+
+/// `tollkeeper check ledger`.
+#[derive(Debug, clap::Args)]
+pub struct CheckLedgerArgs {
+    /// Folder of the ledger
+    pub dir: PathBuf,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = CheckFormat::Text)]
+    pub format: CheckFormat,
+}
+
+/// How the result of a check is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CheckFormat {
+    /// For people
+    Text,
+    /// One object
+    Json,
+}

@@ -1,0 +1,108 @@
+//! `tollkeeper check`: is a config file right, does everything in a ledger belong together?
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::Path;
+
+use serde_json::{Map, json};
+
+use super::args::{CheckFormat, CheckLedgerArgs};
+use super::failure::Failure;
+use super::run::load_config;
+use super::table::grouped;
+use crate::config::SETTINGS_DEFAULT;
+use crate::daemon::{self, clock};
+use crate::ledger::state::Ledger;
+use crate::store::ledger_store::Identity;
+use crate::store::sled::SledEngine;
+use crate::store::verify::{Report, verify};
+use crate::store::{LedgerStore, StoreError};
+
+pub(super) fn config(file: &Path) -> Result<(), Failure> {
+    let config = load_config(file)?;
+    daemon::load_book(&config.price_files)?;
+    let text = format!(
+        "{}: {} source{}, {} mapped model{}, {} price file{}: ok\n",
+        file.display(),
+        config.sources.len(),
+        plural(config.sources.len()),
+        config.models.len(),
+        plural(config.models.len()),
+        config.price_files.len(),
+        plural(config.price_files.len()),
+    );
+    Ok(std::io::stdout().lock().write_all(text.as_bytes())?)
+}
+
+fn plural(count: usize) -> &'static str {
+    if count == 1 { "" } else { "s" }
+}
+
+pub(super) fn ledger(args: &CheckLedgerArgs) -> Result<(), Failure> {
+    if !args.dir.join("db").exists() {
+        return Err(StoreError::Missing { dir: args.dir.clone() }.into());
+    }
+    let engine = SledEngine::open(&args.dir)?;
+    let fresh = Identity { seed: 0, created: clock::now() };
+    let (store, ledger) = LedgerStore::open(Box::new(engine), SETTINGS_DEFAULT, fresh)?;
+    let report = verify(&store, &ledger)?;
+    let page = match args.format {
+        CheckFormat::Text => text(&ledger, &report),
+        CheckFormat::Json => json(&ledger, &report)?,
+    };
+    std::io::stdout().lock().write_all(page.as_bytes())?;
+    if report.problems.is_empty() {
+        Ok(())
+    } else {
+        Err(Failure::no(format!("the ledger has {} problems", report.problems.len())))
+    }
+}
+
+fn text(ledger: &Ledger, report: &Report) -> String {
+    let grand = ledger.grand();
+    let mut text = format!(
+        "calls      {}\ntokens     {}\nunpriced   {}\ncost USD   {}\n",
+        grouped(grand.requests),
+        grouped(grand.tokens.total()),
+        grouped(grand.unpriced.total()),
+        grand.cost,
+    );
+    let _ = writeln!(text, "commits    {}", grouped(ledger.number()));
+    let _ = writeln!(text, "series     {}", grouped(report.series as u64));
+    let _ = writeln!(text, "logs       {}", grouped(report.logs as u64));
+    let _ = writeln!(text, "ids        {}", grouped(report.ids as u64));
+    for (level, rows) in &report.rows {
+        let name = format!("{} rows", level.as_str());
+        let _ = writeln!(text, "{name:<10} {}", grouped(*rows));
+    }
+    if report.problems.is_empty() {
+        text.push_str("every row, total and position belongs together\n");
+    }
+    for problem in &report.problems {
+        let _ = writeln!(text, "problem: {problem}");
+    }
+    text
+}
+
+fn json(ledger: &Ledger, report: &Report) -> Result<String, Failure> {
+    let grand = ledger.grand();
+    let by_class = |tokens: &crate::model::tokens::TokenCounts| -> Map<String, _> {
+        tokens.iter().map(|(class, count)| (class.as_str().to_owned(), json!(count))).collect()
+    };
+    let rows: Map<String, _> =
+        report.rows.iter().map(|(level, rows)| (level.as_str().to_owned(), json!(rows))).collect();
+    let object = json!({
+        "requests": grand.requests,
+        "tokens": by_class(&grand.tokens),
+        "unpriced_tokens": by_class(&grand.unpriced),
+        "cost_usd": grand.cost.to_string(),
+        "reported_cost_usd": grand.reported_cost.to_string(),
+        "commits": ledger.number(),
+        "series": report.series,
+        "logs": report.logs,
+        "ids": report.ids,
+        "rows": rows,
+        "problems": report.problems,
+    });
+    Ok(serde_json::to_string_pretty(&object)? + "\n")
+}

@@ -1,0 +1,197 @@
+//! The result of a scan as a table, as JSON and as CSV.
+
+use std::fmt::Write as _;
+
+use serde_json::{Map, Value, json};
+
+use super::group::{By, Groups, Tally};
+use crate::cli::failure::Failure;
+use crate::cli::table::{self, Align, grouped};
+use crate::ledger::amounts::Amounts;
+use crate::model::money::Usd;
+use crate::model::names::Outcome;
+use crate::model::tokens::{TokenClass, TokenCounts};
+
+/// Decimals of a dollar in tables.
+const TABLE_DECIMALS: usize = 6;
+
+pub(super) fn table(by: &[By], groups: &Groups, tally: &Tally) -> String {
+    let names: Vec<String> = by.iter().map(|key| key.name().to_uppercase()).collect();
+    let mut header: Vec<(&str, Align)> = names.iter().map(|n| (n.as_str(), Align::Left)).collect();
+    let columns = [
+        "REQUESTS", "THROTTLED", "ERRORS", "INPUT", "CACHE READ", "CACHE WRITE", "OUTPUT",
+        "COST USD", "REPORTED USD", "UNPRICED",
+    ];
+    header.extend(columns.map(|name| (name, Align::Right)));
+    // The dearest first: that is what one looks for.
+    let mut rows: Vec<(&Vec<String>, &Amounts)> = groups.rows.iter().collect();
+    if !by.iter().any(|key| matches!(key, By::Minute | By::Hour | By::Day)) {
+        rows.sort_by_key(|(_, amounts)| std::cmp::Reverse(cost(amounts)));
+    }
+    let total = groups.total();
+    let mut lines: Vec<Vec<String>> = rows
+        .into_iter()
+        .map(|(values, amounts)| values.iter().cloned().chain(cells(amounts)).collect())
+        .collect();
+    let label = std::iter::once("total".to_owned()).chain(std::iter::repeat(String::new()));
+    lines.push(label.take(by.len()).chain(cells(&total)).collect());
+    let mut text = table::table(&header, &lines, 1);
+    text.push_str(&remarks(groups, tally, &total));
+    text
+}
+
+fn cells(amounts: &Amounts) -> impl Iterator<Item = String> {
+    let row = amounts.row();
+    let requests = row.outcomes.total();
+    let throttled = row.outcomes.get(Outcome::Throttled);
+    let errors = requests - throttled - row.outcomes.get(Outcome::Ok);
+    let token = |class| row.tokens.get(class);
+    let cache_write = token(TokenClass::CacheWrite5m)
+        + token(TokenClass::CacheWrite1h)
+        + token(TokenClass::CacheWriteUnknownTtl);
+    let counts = [
+        requests,
+        throttled,
+        errors,
+        token(TokenClass::Input),
+        token(TokenClass::CacheRead),
+        cache_write,
+        token(TokenClass::Output),
+    ];
+    let money = [dollars(cost(amounts)), dollars(amounts.reported_cost)];
+    let unpriced = grouped(row.unpriced.total());
+    counts.map(grouped).into_iter().chain(money).chain([unpriced])
+}
+
+/// What the numbers above do not say.
+fn remarks(groups: &Groups, tally: &Tally, total: &Amounts) -> String {
+    let (read, rejected, duplicate) = groups.line_counts(tally);
+    let mut text = format!("\n{} lines read", grouped(read));
+    for (reject, count) in rejected.iter() {
+        let _ = write!(text, ", {} {}", grouped(count), reject.as_str());
+    }
+    if duplicate > 0 {
+        let _ = write!(text, ", {} duplicate", grouped(duplicate));
+    }
+    text.push('\n');
+    for ((class, reason), tokens) in total.unpriced.iter() {
+        let (tokens, class, reason) = (grouped(tokens), class.as_str(), reason.as_str());
+        let _ = writeln!(text, "{tokens} {class} tokens have no price ({reason}): not in COST USD");
+    }
+    for (approximation, calls) in total.approximated.iter() {
+        let _ = writeln!(text, "{} calls approximated: {}", grouped(calls), approximation.as_str());
+    }
+    text
+}
+
+pub(super) fn json(by: &[By], groups: &Groups, tally: &Tally) -> Result<String, Failure> {
+    let mut items: Vec<Value> = groups
+        .rows
+        .iter()
+        .map(|(values, amounts)| {
+            let mut object: Map<String, Value> = Map::new();
+            for (key, value) in by.iter().zip(values) {
+                object.insert(key.name().to_owned(), json!(value));
+            }
+            object.extend(amounts_object(amounts));
+            Value::Object(object)
+        })
+        .collect();
+    let (read, rejected, duplicate) = groups.line_counts(tally);
+    let mut total: Map<String, Value> = Map::new();
+    total.insert("total".to_owned(), json!(true));
+    total.extend(amounts_object(&groups.total()));
+    let rejected: Map<String, Value> =
+        rejected.iter().map(|(reject, count)| (reject.as_str().to_owned(), json!(count))).collect();
+    total.insert("lines_read".to_owned(), json!(read));
+    total.insert("lines_rejected".to_owned(), Value::Object(rejected));
+    total.insert("lines_duplicate".to_owned(), json!(duplicate));
+    items.push(Value::Object(total));
+    let mut text = serde_json::to_string_pretty(&items)?;
+    text.push('\n');
+    Ok(text)
+}
+
+fn amounts_object(amounts: &Amounts) -> Map<String, Value> {
+    let row = amounts.row();
+    let outcomes: Map<String, Value> = row
+        .outcomes
+        .iter()
+        .map(|(outcome, count)| (outcome.as_str().to_owned(), json!(count)))
+        .collect();
+    let by_class = |tokens: &TokenCounts, zeros: bool| -> Map<String, Value> {
+        let shown = tokens.iter().filter(|&(_, tokens)| zeros || tokens > 0);
+        shown.map(|(class, tokens)| (class.as_str().to_owned(), json!(tokens))).collect()
+    };
+    let mut object = Map::new();
+    object.insert("requests".to_owned(), json!(row.outcomes.total()));
+    object.insert("outcomes".to_owned(), Value::Object(outcomes));
+    object.insert("tokens".to_owned(), Value::Object(by_class(&row.tokens, true)));
+    object.insert("cost_usd".to_owned(), json!(cost(amounts).to_string()));
+    object.insert("reported_cost_usd".to_owned(), json!(row.reported_cost.to_string()));
+    object.insert("unpriced_tokens".to_owned(), Value::Object(by_class(&row.unpriced, false)));
+    object
+}
+
+pub(super) fn csv(by: &[By], groups: &Groups, tally: &Tally) -> String {
+    let mut names: Vec<String> = by.iter().map(|key| key.name().to_owned()).collect();
+    names.extend(["total", "requests"].map(str::to_owned));
+    names.extend(Outcome::ALL.iter().map(|outcome| format!("outcomes_{}", outcome.as_str())));
+    names.extend(TokenClass::ALL.map(|class| format!("tokens_{}", class.as_str())));
+    names.extend(["cost_usd", "reported_cost_usd"].map(str::to_owned));
+    names.extend(TokenClass::ALL.map(|class| format!("unpriced_tokens_{}", class.as_str())));
+    names.extend(["lines_read", "lines_rejected", "lines_duplicate"].map(str::to_owned));
+    let mut text = csv_line(&names);
+    for (values, amounts) in &groups.rows {
+        let mut cells = values.clone();
+        cells.push("false".to_owned());
+        cells.extend(csv_amounts(amounts));
+        cells.extend([String::new(), String::new(), String::new()]);
+        text.push_str(&csv_line(&cells));
+    }
+    let (read, rejected, duplicate) = groups.line_counts(tally);
+    let mut cells = vec![String::new(); by.len()];
+    cells.push("true".to_owned());
+    cells.extend(csv_amounts(&groups.total()));
+    cells.extend([read, rejected.total(), duplicate].map(|count| count.to_string()));
+    text.push_str(&csv_line(&cells));
+    text
+}
+
+fn csv_amounts(amounts: &Amounts) -> Vec<String> {
+    let row = amounts.row();
+    let mut cells = vec![row.outcomes.total().to_string()];
+    cells.extend(Outcome::ALL.iter().map(|outcome| row.outcomes.get(*outcome).to_string()));
+    cells.extend(row.tokens.0.map(|tokens| tokens.to_string()));
+    cells.extend([cost(amounts), row.reported_cost].map(|usd| usd.to_string()));
+    cells.extend(row.unpriced.0.map(|tokens| tokens.to_string()));
+    cells
+}
+
+/// Joins cells as RFC 4180 says.
+fn csv_line(cells: &[String]) -> String {
+    let quoted: Vec<String> = cells
+        .iter()
+        .map(|cell| {
+            if cell.contains([',', '"', '\n', '\r']) {
+                format!("\"{}\"", cell.replace('"', "\"\""))
+            } else {
+                cell.clone()
+            }
+        })
+        .collect();
+    quoted.join(",") + "\r\n"
+}
+
+fn cost(amounts: &Amounts) -> Usd {
+    amounts.cost.0.iter().copied().sum()
+}
+
+/// Returns dollars for a table: thousands grouped, cut to [`TABLE_DECIMALS`].
+fn dollars(amount: Usd) -> String {
+    let text = amount.to_string();
+    let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
+    let kept: String = fraction.chars().take(TABLE_DECIMALS).collect();
+    let whole = whole.parse().map_or_else(|_| whole.to_owned(), grouped);
+    format!("{whole}.{kept:0<TABLE_DECIMALS$}")
+}

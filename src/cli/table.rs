@@ -1,0 +1,93 @@
+//! Tables for terminals.
+
+/// Where a column's text stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Align {
+    /// For names.
+    Left,
+    /// For numbers.
+    Right,
+}
+
+/// Returns `rows` under `header` as text with aligned columns; the last `footers` rows stand below
+/// a line.
+pub(super) fn table(header: &[(&str, Align)], rows: &[Vec<String>], footers: usize) -> String {
+    let rows: Vec<Vec<String>> =
+        rows.iter().map(|row| row.iter().map(|cell| printable(cell)).collect()).collect();
+    let widths: Vec<usize> = (0..header.len())
+        .map(|column| {
+            let cells = rows.iter().filter_map(|row| row.get(column));
+            let name = header.get(column).map_or(0, |(name, _)| name.chars().count());
+            cells.map(|cell| cell.chars().count()).fold(name, usize::max)
+        })
+        .collect();
+    let mut text = String::new();
+    let names: Vec<String> = header.iter().map(|(name, _)| (*name).to_owned()).collect();
+    push_row(&mut text, header, &widths, &names);
+    for (place, row) in rows.iter().enumerate() {
+        if footers > 0 && place + footers == rows.len() {
+            let line: Vec<String> = widths.iter().map(|width| "─".repeat(*width)).collect();
+            push_row(&mut text, header, &widths, &line);
+        }
+        push_row(&mut text, header, &widths, row);
+    }
+    text
+}
+
+fn push_row(text: &mut String, header: &[(&str, Align)], widths: &[usize], cells: &[String]) {
+    let mut line = String::new();
+    for (((_, align), width), cell) in header.iter().zip(widths).zip(cells) {
+        let padding = " ".repeat(width.saturating_sub(cell.chars().count()));
+        match align {
+            Align::Left => line.extend([cell, &padding, "  "]),
+            Align::Right => line.extend([padding.as_str(), cell, "  "]),
+        }
+    }
+    text.push_str(line.trim_end());
+    text.push('\n');
+}
+
+/// Returns `cell` without anything that a terminal would act on: a log may hold any text.
+fn printable(cell: &str) -> String {
+    cell.chars()
+        .flat_map(|c| {
+            let escape = if c.is_control() { Some(c.escape_default()) } else { None };
+            let plain = if escape.is_none() { Some(c) } else { None };
+            escape.into_iter().flatten().chain(plain)
+        })
+        .collect()
+}
+
+/// Returns a count with thousands separated by commas.
+pub(super) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_aligned_and_nothing_reaches_the_terminal_raw() {
+        let header = [("MODEL", Align::Left), ("TOKENS", Align::Right)];
+        let rows = [
+            vec!["a\u{1b}[31m".to_owned(), grouped(1_234_567)],
+            vec!["total".to_owned(), grouped(12)],
+        ];
+        assert_eq!(
+            table(&header, &rows, 1),
+            "MODEL          TOKENS\n\
+             a\\u{1b}[31m  1,234,567\n\
+             ───────────  ─────────\n\
+             total               12\n"
+        );
+    }
+}

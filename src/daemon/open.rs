@@ -1,0 +1,109 @@
+//! Opening what the daemon works with: the ledger and the price files.
+
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::path::{Path, PathBuf};
+
+use crate::ledger::state::{Ledger, Settings};
+use crate::model::time::UnixMillis;
+use crate::price::{Book, BookError};
+use crate::store::ledger_store::Identity;
+use crate::store::sled::SledEngine;
+use crate::store::{LedgerStore, StoreError};
+
+/// Why a ledger does not open.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// As the store says.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// It is broken, and was moved aside.
+    #[error(
+        "the ledger `{}` is broken and was moved to `{}`; nothing was deleted. Start again to build a \
+         new ledger from the logs that are still there",
+        dir.display(), aside.display()
+    )]
+    MovedAside {
+        /// Where it was.
+        dir: PathBuf,
+        /// Where it is now.
+        aside: PathBuf,
+        /// What is broken.
+        #[source]
+        source: StoreError,
+    },
+}
+
+/// Why a price file can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum BookFileError {
+    /// The shipped book is wrong, which is our mistake.
+    #[error(transparent)]
+    Shipped(#[from] BookError),
+    /// The file can't be read.
+    #[error("can't read the price file `{}`; correct `[prices] files`", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file is wrong.
+    #[error("{text}")]
+    Wrong {
+        /// Every mistake, a line each.
+        text: String,
+    },
+}
+
+/// Opens the ledger in `dir`, or makes a new one. A broken one is moved aside, never deleted.
+///
+/// # Errors
+/// See [`OpenError`].
+pub fn open_ledger(
+    dir: &Path,
+    settings: Settings,
+    now: UnixMillis,
+) -> Result<(LedgerStore, Ledger), OpenError> {
+    // The standard library seeds its hashers from the system's randomness.
+    let seed = RandomState::new().build_hasher().finish();
+    let opened = SledEngine::open(dir).and_then(|engine| {
+        LedgerStore::open(Box::new(engine), settings, Identity { seed, created: now })
+    });
+    match opened {
+        Err(error @ StoreError::Corrupt { .. }) => Err(move_aside(dir, now, error)),
+        other => Ok(other?),
+    }
+}
+
+fn move_aside(dir: &Path, now: UnixMillis, source: StoreError) -> OpenError {
+    let mut name = dir.as_os_str().to_owned();
+    name.push(format!(".broken-{}", now.0));
+    let aside = PathBuf::from(name);
+    match std::fs::rename(dir, &aside) {
+        Ok(()) => OpenError::MovedAside { dir: dir.to_owned(), aside, source },
+        Err(error) => OpenError::Store(StoreError::Io {
+            action: "move aside the broken ledger",
+            path: dir.to_owned(),
+            source: error,
+        }),
+    }
+}
+
+/// Returns the shipped price book with the user's files laid over it in order.
+///
+/// # Errors
+/// See [`BookFileError`]; with every mistake of the first file that has any.
+pub fn load_book<P: AsRef<Path>>(files: &[P]) -> Result<Book, BookFileError> {
+    let mut book = Book::shipped()?;
+    for file in files {
+        let path = file.as_ref();
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| BookFileError::Read { path: path.to_owned(), source })?;
+        book.overlay(&path.display().to_string(), &text).map_err(|problems| {
+            let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            BookFileError::Wrong { text: lines.join("\n") }
+        })?;
+    }
+    Ok(book)
+}

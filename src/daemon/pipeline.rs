@@ -1,0 +1,140 @@
+//! The pipeline: tailer, workers and committer, with bounded channels between them.
+//!
+//! Stopping is a drop order: the tailer ends, so the workers' channels close, so the committer's
+//! channel closes, so it makes its last commit and gives the ledger back.
+
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+use std::thread::{self, JoinHandle};
+
+use tokio::sync::{oneshot, watch};
+
+use super::DaemonError;
+use super::clock;
+use super::committer::{Books, CommitError, Committer};
+use super::progress::Progress;
+use super::quiet::Quiet;
+use super::tailer::{Followed, Tailer};
+use super::wake::Wake;
+use super::worker;
+use crate::config::Config;
+use crate::decode::Decoder;
+use crate::ledger::meter::Rules;
+use crate::metrics::Snapshot;
+use crate::source::file::bell::Bell;
+use crate::source::file::{FileSource, LogIds};
+
+/// Batches that may wait for a worker; they bound the memory of a backlog.
+const BATCHES_WAITING: usize = 2;
+/// Messages that may wait for the committer.
+const MESSAGES_WAITING: usize = 8;
+
+/// Where snapshots are published.
+pub(super) type Snapshots = watch::Sender<Option<Arc<Snapshot>>>;
+
+/// The running threads.
+pub(super) struct Pipeline {
+    /// The committer's result, once it ended.
+    pub(super) ended: oneshot::Receiver<Result<Books, CommitError>>,
+    wake: Arc<Wake>,
+    /// Rings `wake` while it lives.
+    bells: Vec<Bell>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Pipeline {
+    /// Starts all threads.
+    pub(super) fn start(
+        config: &Config,
+        rules: Rules,
+        books: Books,
+        snapshots: Snapshots,
+    ) -> Result<Self, DaemonError> {
+        let wake = Arc::new(Wake::default());
+        let (committer_inbox, messages) = sync_channel(MESSAGES_WAITING);
+        let (report, ended) = oneshot::channel();
+        let sources = follow(config, &books);
+        let bells = sources.iter().map(|followed| bell(&followed.source, &wake)).collect();
+        let mut threads = Vec::new();
+        let mut workers = Vec::new();
+        for place in 0..worker_count(config.workers) {
+            let (worker, batches) = sync_channel(BATCHES_WAITING);
+            let (rules, committer) = (rules.clone(), committer_inbox.clone());
+            threads.push(spawn(&format!("worker-{place}"), move || {
+                worker::work(rules, &batches, &committer);
+            })?);
+            workers.push(worker);
+        }
+        let committer =
+            Committer::new(books, rules.book, config.labels.clone(), snapshots, clock::now);
+        threads.push(spawn("committer", move || {
+            // Nobody waits any more if the daemon is past its deadline.
+            let _ = report.send(committer.run(&messages));
+        })?);
+        let tailer = Tailer {
+            sources,
+            wake: Arc::clone(&wake),
+            workers,
+            committer: committer_inbox,
+            now: clock::now,
+            number: 0,
+            progress: Progress::new(),
+            said: Quiet::default(),
+            introduced: false,
+        };
+        threads.push(spawn("tailer", move || tailer.run())?);
+        Ok(Self { ended, wake, bells, threads })
+    }
+
+    /// Stops reading, commits what was read, and returns the ledger.
+    pub(super) async fn stop(self) -> Result<Books, DaemonError> {
+        self.wake.stop();
+        drop(self.bells);
+        let books = self.ended.await.map_err(|_| DaemonError::ThreadEnded)??;
+        for thread in self.threads {
+            thread.join().map_err(|_| DaemonError::ThreadEnded)?;
+        }
+        Ok(books)
+    }
+}
+
+fn follow(config: &Config, books: &Books) -> Vec<Followed> {
+    let positions = books.ledger.positions();
+    let ids = LogIds::after(positions.last_key_value().map(|(log, _)| *log));
+    config
+        .sources
+        .iter()
+        .map(|source| {
+            let positions = positions.iter().map(|(log, at)| (*log, at.clone())).collect();
+            let file_source =
+                FileSource::new(source.clone(), positions, ids.clone(), is_whole_record);
+            Followed { source: file_source, config: source.clone(), looked: None }
+        })
+        .collect()
+}
+
+fn is_whole_record(line: &[u8]) -> bool {
+    Decoder::new(&[]).decode(line).is_ok()
+}
+
+fn bell(source: &FileSource, wake: &Arc<Wake>) -> Bell {
+    let wake = Arc::clone(wake);
+    Bell::new(source.patterns(), move |ring| match ring {
+        crate::source::file::bell::Ring::Changed(paths) => wake.changed(paths),
+        crate::source::file::bell::Ring::Everything => wake.everything(),
+    })
+}
+
+fn worker_count(configured: usize) -> usize {
+    match configured {
+        0 => thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1)).max(1),
+        workers => workers,
+    }
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, DaemonError> {
+    thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(work)
+        .map_err(|source| DaemonError::System { what: "start a thread", source })
+}

@@ -1,0 +1,74 @@
+//! The workers: batches of lines in, rated batches out.
+
+use std::sync::mpsc::{Receiver, SyncSender};
+
+use super::committer::Message;
+use super::quiet::Quiet;
+use crate::ledger::batch::RatedBatch;
+use crate::ledger::meter::{Meter, Rules};
+use crate::model::names::{LineResult, Reject};
+use crate::source::Batch;
+
+/// Rejects by source that were complained about.
+type Complaints = Quiet<(String, Reject)>;
+
+/// A batch with its number in the order of reading.
+pub(super) struct Numbered {
+    pub(super) number: u64,
+    pub(super) batch: Batch,
+}
+
+/// Rates batches until their sender or the committer is gone.
+pub(super) fn work(rules: Rules, batches: &Receiver<Numbered>, committer: &SyncSender<Message>) {
+    let mut meter = Meter::new(rules);
+    let mut complaints = Complaints::default();
+    while let Ok(Numbered { number, batch }) = batches.recv() {
+        let rated = rate(&mut meter, &batch, &mut complaints);
+        if committer.send(Message::Rated { number, batch: Box::new(rated) }).is_err() {
+            return;
+        }
+    }
+}
+
+fn rate(meter: &mut Meter, batch: &Batch, complaints: &mut Complaints) -> RatedBatch {
+    let mut rated = meter.rate(&batch.lines);
+    let skipped = [
+        (Reject::Oversized, batch.oversized_lines),
+        (Reject::Truncated, batch.truncated_lines),
+    ];
+    for (reject, lines) in skipped {
+        rated.rejected.add((None, LineResult::Rejected(reject)), lines);
+        if lines > 0 {
+            complain(complaints, batch, reject, 0);
+        }
+    }
+    for (reject, offset) in &rated.examples {
+        complain(complaints, batch, *reject, *offset);
+    }
+    RatedBatch {
+        source: batch.source.clone(),
+        log: batch.log,
+        span: batch.span,
+        position: batch.position.clone(),
+        lost_bytes: batch.lost_bytes,
+        changes: batch.changes.clone(),
+        rated,
+    }
+}
+
+/// Says which lines are not counted. The text of a line is never said.
+fn complain(quiet: &mut Complaints, batch: &Batch, reject: Reject, offset: usize) {
+    if !quiet.may_say((batch.source.to_string(), reject)) {
+        return;
+    }
+    // Lines that were left out shift the others, so then only the piece as a whole is named.
+    let is_whole = batch.span.to.saturating_sub(batch.span.from) == batch.lines.len() as u64;
+    let offset = batch.span.from.saturating_add(if is_whole { offset as u64 } else { 0 });
+    tracing::warn!(
+        source = %batch.source,
+        file = %String::from_utf8_lossy(&batch.position.path),
+        offset,
+        reason = reject.as_str(),
+        "a line was not counted; more of this kind are only counted for a minute"
+    );
+}

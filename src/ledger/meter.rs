@@ -1,0 +1,255 @@
+//! Lines to rated entries: decoding, resolving and rating, the same code for `run` and `scan`.
+//!
+//! What a line is worth is decided once per combination of what it names (account, region, model,
+//! caller, tier, …) and then looked up by those bytes, since a log repeats few of them.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use super::batch::{Entry, Group, Rated};
+use crate::decode::{Decoder, Invocation, is_blank};
+use crate::model::hash::seeded_hash;
+use crate::model::model_ref::ModelRef;
+use crate::model::names::{LineResult, Outcome, RecordKind, Reject};
+use crate::model::principal::{UNKNOWN_PRINCIPAL, principal_of_arn};
+use crate::model::series::{ContextBand, PROVIDER_BEDROCK, SeriesKey, UNKNOWN, label_value};
+use crate::model::time::UnixMillis;
+use crate::model::tokens::{ByClass, TokenClass};
+use crate::price::Book;
+
+/// Combinations kept; a log with more (hostile or broken) makes them start over.
+const COMBINATIONS_MAX: usize = 16_384;
+
+/// What decides how records are resolved and rated. Shared by all meters of a process.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// The price book.
+    pub book: Arc<Book>,
+    /// What stands behind opaque model ARNs.
+    pub models: Arc<BTreeMap<String, String>>,
+    /// Keys of request metadata to keep as attributes.
+    pub attributes: Arc<[String]>,
+    /// Secret key of the hashes of request ids.
+    pub seed: u64,
+    /// Whether to decode with the plain decoder.
+    pub plain: bool,
+}
+
+/// A decoder and rater for one thread.
+pub struct Meter {
+    rules: Rules,
+    decoder: Decoder,
+    combinations: HashMap<Box<[u8]>, usize, foldhash::fast::FixedState>,
+    resolved: Vec<Resolved>,
+    /// Bytes of the combination being looked up; the last one stays for comparison.
+    key: Vec<u8>,
+    last_key: Vec<u8>,
+    last: Option<usize>,
+    id_text: Vec<u8>,
+    batch: u64,
+}
+
+/// A combination, and its place in the batch being made.
+struct Resolved {
+    group: Arc<Group>,
+    batch: u64,
+    place: u32,
+}
+
+impl Meter {
+    /// Returns a meter under `rules`.
+    pub fn new(rules: Rules) -> Self {
+        Self {
+            decoder: Decoder::new(&rules.attributes),
+            rules,
+            combinations: HashMap::default(),
+            resolved: Vec::new(),
+            key: Vec::new(),
+            last_key: Vec::new(),
+            last: None,
+            id_text: Vec::new(),
+            batch: 0,
+        }
+    }
+
+    /// Rates `lines`, which end in line feeds (the last one may not).
+    pub fn rate(&mut self, lines: &[u8]) -> Rated {
+        self.batch += 1;
+        if self.resolved.len() > COMBINATIONS_MAX {
+            self.combinations.clear();
+            self.resolved.clear();
+            self.last = None;
+        }
+        let mut rated = Rated::default();
+        let mut from = 0;
+        for end in memchr::memchr_iter(b'\n', lines).chain(std::iter::once(lines.len())) {
+            if let Some(line) = lines.get(from..end) {
+                if !is_blank(line) {
+                    self.rate_line(line, from, &mut rated);
+                }
+            }
+            from = end + 1;
+        }
+        rated
+    }
+
+    fn rate_line(&mut self, line: &[u8], offset: usize, rated: &mut Rated) {
+        let decoder = &mut self.decoder;
+        let decoded =
+            if self.rules.plain { decoder.decode_plain(line) } else { decoder.decode(line) };
+        let invocation = match decoded {
+            Ok(invocation) => invocation,
+            Err(reject) => return rated.reject(reject, offset),
+        };
+        let tokens = narrowed(&invocation);
+        let context = ContextBand::of_input(invocation.tokens.total_input());
+        let key = combination_key(&mut self.key, &invocation, context);
+        let known = match self.last {
+            Some(last) if *key == self.last_key => Some(last),
+            _ => self.combinations.get(key.as_slice()).copied(),
+        };
+        let index = known.unwrap_or(self.resolved.len());
+        if known.is_none() {
+            let group = Arc::new(resolve(&self.rules, &invocation, context));
+            self.combinations.insert(key.clone().into_boxed_slice(), index);
+            self.resolved.push(Resolved { group, batch: 0, place: 0 });
+        }
+        if self.last != Some(index) {
+            self.last = Some(index);
+            self.last_key.clone_from(key);
+        }
+        let id = invocation.request_id.as_deref().map(|request_id| {
+            self.id_text.clear();
+            for part in [invocation.account.as_deref(), invocation.region.as_deref()] {
+                self.id_text.extend_from_slice(part.unwrap_or(UNKNOWN).as_bytes());
+                self.id_text.push(0);
+            }
+            self.id_text.extend_from_slice(request_id.as_bytes());
+            seeded_hash(&self.id_text, self.rules.seed)
+        });
+        if let Some(resolved) = self.resolved.get_mut(index) {
+            resolved.refresh(&self.rules.book, invocation.at);
+            let group = resolved.place_in(self.batch, rated);
+            rated.entries.push(entry(&invocation, group, id, tokens));
+        }
+    }
+}
+
+impl Resolved {
+    /// Takes the prices of another time if those at hand do not hold at `at`.
+    fn refresh(&mut self, book: &Book, at: UnixMillis) {
+        let card = &self.group.card;
+        if at < card.valid_from || at >= card.valid_to {
+            let card = book.rate_card(&self.group.series, at);
+            let Group { series, model_id, .. } = &*self.group;
+            self.group =
+                Arc::new(Group { series: series.clone(), model_id: model_id.clone(), card });
+            self.batch = 0;
+        }
+    }
+
+    fn place_in(&mut self, batch: u64, rated: &mut Rated) -> u32 {
+        if self.batch != batch {
+            self.batch = batch;
+            self.place = u32::try_from(rated.groups.len()).unwrap_or(u32::MAX);
+            rated.groups.push(Arc::clone(&self.group));
+        }
+        self.place
+    }
+}
+
+impl Rated {
+    fn reject(&mut self, reject: Reject, offset: usize) {
+        self.rejected.add((None, LineResult::Rejected(reject)), 1);
+        if !self.examples.iter().any(|(known, _)| *known == reject) {
+            self.examples.push((reject, offset));
+        }
+    }
+}
+
+/// Writes everything that decides labels and prices into `key`, with separators that no UTF-8 has.
+fn combination_key<'k>(
+    key: &'k mut Vec<u8>,
+    invocation: &Invocation<'_>,
+    context: ContextBand,
+) -> &'k Vec<u8> {
+    key.clear();
+    key.extend_from_slice(&[invocation.kind as u8, invocation.tier as u8, context.0]);
+    let parts = [
+        Some(&*invocation.model_id),
+        invocation.invoked_model_id.as_deref(),
+        invocation.account.as_deref(),
+        invocation.region.as_deref(),
+        invocation.identity_arn.as_deref(),
+    ];
+    let attributes = invocation.attributes.iter().map(|value| Some(&**value));
+    for part in parts.into_iter().chain(attributes) {
+        key.extend_from_slice(part.unwrap_or("").as_bytes());
+        key.push(0xFF);
+    }
+    key
+}
+
+fn resolve(rules: &Rules, invocation: &Invocation<'_>, context: ContextBand) -> Group {
+    let logged = &*invocation.model_id;
+    let mut model = ModelRef::parse(logged);
+    if let Some(target) = rules.models.get(logged) {
+        model = model.mapped_to(target);
+    } else if let Some(invoked) = invocation.invoked_model_id.as_deref() {
+        model = model.mapped_to(invoked);
+    }
+    let is_bedrock = invocation.kind == RecordKind::BedrockInvocation
+        || logged.starts_with("arn:aws")
+        || rules.book.knows(&model.model);
+    let or_unknown = |text: &Option<_>| label_value(text.as_deref().unwrap_or(UNKNOWN));
+    let arn = invocation.identity_arn.as_deref();
+    let attributes = rules.attributes.iter().cloned();
+    let values = invocation.attributes.iter().map(|value| value.chars().take(128).collect());
+    let series = SeriesKey {
+        provider: if is_bedrock { PROVIDER_BEDROCK } else { UNKNOWN }.to_owned(),
+        account: or_unknown(&invocation.account),
+        region: or_unknown(&invocation.region),
+        model: model.model,
+        route: model.route,
+        geo: model.geo,
+        tier: invocation.tier,
+        principal: arn.map_or(UNKNOWN_PRINCIPAL.to_owned(), |arn| label_value(&principal_of_arn(arn))),
+        attributes: attributes.zip(values).collect(),
+        context,
+    };
+    let card = rules.book.rate_card(&series, invocation.at);
+    Group { series, model_id: label_value(logged), card }
+}
+
+fn narrowed(invocation: &Invocation<'_>) -> ByClass<u32> {
+    // The decoder refuses counts beyond `TOKENS_PER_CALL_MAX`, which is what fits.
+    ByClass(invocation.tokens.0.map(|tokens| u32::try_from(tokens).unwrap_or(u32::MAX)))
+}
+
+fn entry(
+    invocation: &Invocation<'_>,
+    group: u32,
+    id: Option<u64>,
+    tokens: ByClass<u32>,
+) -> Entry {
+    let narrow = |ms: u64| u32::try_from(ms).unwrap_or(u32::MAX);
+    Entry {
+        group,
+        at: invocation.at,
+        id,
+        kind: invocation.kind,
+        operation: invocation.operation,
+        outcome: invocation.outcome,
+        error_code: invocation.error_code,
+        stop_reason: invocation.stop_reason,
+        empty: invocation.outcome == Outcome::Ok
+            && invocation.has_output_count
+            && tokens.get(TokenClass::Output) == 0,
+        tokens,
+        reasoning_tokens: narrow(invocation.reasoning_tokens),
+        latency_ms: invocation.latency_ms.map(narrow),
+        first_byte_ms: invocation.first_byte_ms.map(narrow),
+        reported_cost: invocation.reported_cost,
+        approximations: invocation.approximations,
+    }
+}

@@ -1,0 +1,286 @@
+//! The snapshot as metric families and as text.
+
+use std::collections::BTreeMap;
+
+use prometheus::proto::{LabelPair, MetricFamily};
+use prometheus::{Encoder, TextEncoder};
+
+use super::builder::{Family, float, pair};
+use super::names;
+use super::snapshot::{COMMIT_US_BOUNDS, Snapshot};
+use crate::config::label_name;
+use crate::ledger::amounts::Amounts;
+use crate::ledger::delta::Ingest;
+use crate::ledger::histogram::{DURATION_MS_BOUNDS, TOKEN_BOUNDS};
+use crate::model::money::Usd;
+use crate::model::names::{Capped, FileChange, LineResult, RecordKind, Reject};
+use crate::model::series::{ContextBand, SeriesKey, UNKNOWN};
+use crate::model::time::UnixMillis;
+use crate::model::tokens::TokenClass;
+use crate::price::Price;
+
+/// Series that show the same labels, added up.
+struct Group<'s> {
+    labels: Vec<LabelPair>,
+    /// One of the series, for what the labels decide alone.
+    example: &'s SeriesKey,
+    amounts: Amounts,
+}
+
+/// Returns the page in the Prometheus text format, version 0.0.4.
+///
+/// # Errors
+/// Those of the encoder, which needs every family to have samples and a name.
+pub fn render(snapshot: &Snapshot, now: UnixMillis) -> prometheus::Result<Vec<u8>> {
+    let groups = group(snapshot);
+    let mut families = amounts_families(&groups);
+    families.extend(price_families(snapshot, &groups, now));
+    families.extend(ingest_families(snapshot, now));
+    families.extend(ledger_families(snapshot));
+    families.extend(prometheus::gather());
+    let mut page = Vec::new();
+    TextEncoder::new().encode(&families, &mut page)?;
+    Ok(page)
+}
+
+fn group(snapshot: &Snapshot) -> Vec<Group<'_>> {
+    let mut groups: BTreeMap<Vec<&str>, Group<'_>> = BTreeMap::new();
+    for (series, amounts) in &snapshot.series {
+        let mut values = vec![
+            series.provider.as_str(),
+            &series.account,
+            &series.region,
+            &series.model,
+            series.route.as_str(),
+            series.tier.as_str(),
+        ];
+        if snapshot.labels.principal {
+            values.push(&series.principal);
+        }
+        for chosen in &snapshot.labels.attributes {
+            // A series from before an attribute was chosen has no value for it.
+            let found = series.attributes.iter().find(|(name, _)| name == chosen);
+            values.push(found.map_or("", |(_, value)| value));
+        }
+        groups
+            .entry(values)
+            .or_insert_with_key(|values| Group {
+                labels: label_names(snapshot).iter().zip(values).map(|(n, v)| pair(n, v)).collect(),
+                example: series,
+                amounts: Amounts::default(),
+            })
+            .amounts
+            .merge(amounts);
+    }
+    groups.into_values().collect()
+}
+
+fn label_names(snapshot: &Snapshot) -> Vec<String> {
+    let canonical = ["provider", "account", "region", "model", "route", "tier"];
+    let mut names: Vec<String> = canonical.map(str::to_owned).to_vec();
+    if snapshot.labels.principal {
+        names.push("principal".to_owned());
+    }
+    names.extend(snapshot.labels.attributes.iter().map(|key| label_name(key)));
+    names
+}
+
+fn amounts_families(groups: &[Group<'_>]) -> Vec<MetricFamily> {
+    let mut requests = Family::new(names::REQUESTS);
+    let mut errors = Family::new(names::ERRORS);
+    let mut stop_reasons = Family::new(names::STOP_REASONS);
+    let mut empty = Family::new(names::EMPTY_RESPONSES);
+    let mut tokens = Family::new(names::TOKENS);
+    let mut reasoning = Family::new(names::REASONING_TOKENS);
+    let mut cost = Family::new(names::COST);
+    let mut reported = Family::new(names::REPORTED_COST);
+    let mut unpriced = Family::new(names::UNPRICED_TOKENS);
+    let mut approximated = Family::new(names::APPROXIMATED);
+    for Group { labels, amounts, .. } in groups {
+        for ((operation, outcome), count) in amounts.requests.iter() {
+            let own = [("operation", operation.as_str()), ("outcome", outcome.as_str())];
+            requests.add(labels, &own, float(count));
+        }
+        for (code, count) in amounts.errors.iter() {
+            errors.add(labels, &[("error_code", code.as_str())], float(count));
+        }
+        for (reason, count) in amounts.stop_reasons.iter() {
+            stop_reasons.add(labels, &[("stop_reason", reason.as_str())], float(count));
+        }
+        empty.add(labels, &[], float(amounts.empty_responses));
+        reasoning.add(labels, &[], float(amounts.reasoning_tokens));
+        reported.add(labels, &[], amounts.reported_cost.to_f64());
+        for class in TokenClass::ALL {
+            let own = [("token_class", class.as_str())];
+            tokens.add(labels, &own, float(amounts.tokens.get(class)));
+            cost.add(labels, &own, amounts.cost.get(class).to_f64());
+        }
+        for ((class, reason), count) in amounts.unpriced.iter() {
+            let own = [("token_class", class.as_str()), ("reason", reason.as_str())];
+            unpriced.add(labels, &own, float(count));
+        }
+        for (approximation, count) in amounts.approximated.iter() {
+            approximated.add(labels, &[("reason", approximation.as_str())], float(count));
+        }
+    }
+    let counters = [
+        requests, errors, stop_reasons, empty, tokens, reasoning, cost, reported, unpriced,
+        approximated,
+    ];
+    let mut families: Vec<_> = counters.into_iter().filter_map(Family::finish).collect();
+    families.extend(histogram_families(groups));
+    families
+}
+
+fn histogram_families(groups: &[Group<'_>]) -> impl Iterator<Item = MetricFamily> {
+    let mut duration = Family::new(names::DURATION);
+    let mut first_token = Family::new(names::FIRST_TOKEN);
+    let mut input = Family::new(names::INPUT_TOKENS);
+    let mut output = Family::new(names::OUTPUT_TOKENS);
+    for Group { labels, amounts, .. } in groups {
+        if amounts.duration_ms.count() > 0 {
+            duration.add_histogram(labels, &amounts.duration_ms, &DURATION_MS_BOUNDS, 1_000.0);
+        }
+        if amounts.first_byte_ms.count() > 0 {
+            first_token.add_histogram(labels, &amounts.first_byte_ms, &DURATION_MS_BOUNDS, 1_000.0);
+        }
+        input.add_histogram(labels, &amounts.input_tokens, &TOKEN_BOUNDS, 1.0);
+        output.add_histogram(labels, &amounts.output_tokens, &TOKEN_BOUNDS, 1.0);
+    }
+    [duration, first_token, input, output].into_iter().filter_map(Family::finish)
+}
+
+#[expect(clippy::float_arithmetic, reason = "Prometheus values are floats")]
+fn price_families(
+    snapshot: &Snapshot,
+    groups: &[Group<'_>],
+    now: UnixMillis,
+) -> impl Iterator<Item = MetricFamily> {
+    // Who called and how much does not change the price of a token of the first context band.
+    let mut by_labels: BTreeMap<Vec<&str>, (&[LabelPair], &SeriesKey)> = BTreeMap::new();
+    for Group { labels, example, .. } in groups {
+        let canonical = labels.get(..6).unwrap_or(labels);
+        let values = canonical.iter().map(LabelPair::value).collect();
+        by_labels.entry(values).or_insert((canonical, example));
+    }
+    let mut price = Family::new(names::PRICE);
+    for (labels, example) in by_labels.into_values() {
+        let key = SeriesKey { context: ContextBand::default(), ..example.clone() };
+        let card = snapshot.book.rate_card(&key, now);
+        for (class, per_token) in card.prices.iter() {
+            if let Price::Priced(Usd(picodollars)) = per_token {
+                let per_million = Usd(picodollars.saturating_mul(1_000_000));
+                price.add(labels, &[("token_class", class.as_str())], per_million.to_f64());
+            }
+        }
+    }
+    let mut info = Family::new(names::PRICE_BOOK_INFO);
+    let sources = snapshot.book.sources().join(",");
+    info.add(&[], &[("version", snapshot.book.version()), ("source", &sources)], 1.0);
+    let mut timestamp = Family::new(names::PRICE_BOOK_TIMESTAMP);
+    timestamp.add(&[], &[], seconds(snapshot.book.published_at()));
+    [price, info, timestamp].into_iter().filter_map(Family::finish)
+}
+
+fn ingest_families(snapshot: &Snapshot, now: UnixMillis) -> impl Iterator<Item = MetricFamily> {
+    let mut records = Family::new(names::INGEST_RECORDS);
+    let mut bytes = Family::new(names::INGEST_BYTES);
+    let mut lost = Family::new(names::INGEST_LOST_BYTES);
+    let mut late = Family::new(names::INGEST_LATE);
+    let mut lag = Family::new(names::INGEST_LAG);
+    let mut last_event = Family::new(names::INGEST_LAST_EVENT);
+    let mut backlog = Family::new(names::INGEST_BACKLOG);
+    let mut files = Family::new(names::INGEST_FILES);
+    let mut problems = Family::new(names::INGEST_PROBLEMS);
+    let mut changes = Family::new(names::INGEST_FILE_CHANGES);
+    let nothing = Ingest::default();
+    let names = snapshot.ingest.keys().chain(snapshot.sources.keys());
+    for source in names.collect::<std::collections::BTreeSet<_>>() {
+        let shared = [pair("source", source)];
+        let ingest = snapshot.ingest.get(source).unwrap_or(&nothing);
+        for (kind, result) in line_results(ingest) {
+            let own = [
+                ("kind", kind.map_or(UNKNOWN, RecordKind::as_str)),
+                ("result", result.as_str()),
+            ];
+            records.add(&shared, &own, float(ingest.lines.get((kind, result))));
+        }
+        bytes.add(&shared, &[], float(ingest.bytes));
+        lost.add(&shared, &[], float(ingest.lost_bytes));
+        late.add(&shared, &[], float(ingest.late_records));
+        for change in FileChange::ALL {
+            let own = [("change", change.as_str())];
+            changes.add(&shared, &own, float(ingest.changes.get(*change)));
+        }
+        let seen_any = ingest.newest > UnixMillis(0);
+        if seen_any {
+            last_event.add(&shared, &[], seconds(ingest.newest));
+        }
+        if let Some(facts) = snapshot.sources.get(source) {
+            let behind = facts.backlog_bytes > 0 && seen_any;
+            let lag_ms = if behind { (now.0 - ingest.newest.0).max(0) } else { 0 };
+            lag.add(&shared, &[], seconds(UnixMillis(lag_ms)));
+            backlog.add(&shared, &[], float(facts.backlog_bytes));
+            let closed = facts.files.saturating_sub(facts.open_files);
+            files.add(&shared, &[("state", "open")], float(facts.open_files));
+            files.add(&shared, &[("state", "closed")], float(closed));
+            problems.add(&shared, &[], float(facts.problems));
+        }
+    }
+    [records, bytes, lost, late, lag, last_event, backlog, files, problems, changes]
+        .into_iter()
+        .filter_map(Family::finish)
+}
+
+/// Returns what lines of a source can become: everything that is known beforehand, and what was seen.
+fn line_results(ingest: &Ingest) -> Vec<(Option<RecordKind>, LineResult)> {
+    let kinds = RecordKind::ALL.iter().map(|kind| Some(*kind));
+    let counted = kinds.flat_map(|kind| {
+        [LineResult::Accepted, LineResult::Duplicate].map(|result| (kind, result))
+    });
+    let rejected = Reject::ALL.iter().map(|reject| (None, LineResult::Rejected(*reject)));
+    let mut results: Vec<_> =
+        counted.chain(rejected).chain(ingest.lines.iter().map(|(key, _)| key)).collect();
+    results.sort_unstable();
+    results.dedup();
+    results
+}
+
+fn ledger_families(snapshot: &Snapshot) -> impl Iterator<Item = MetricFamily> {
+    let facts = &snapshot.ledger;
+    let mut commits = Family::new(names::COMMIT_DURATION);
+    commits.add_histogram(&[], &facts.commit_us, &COMMIT_US_BOUNDS, 1_000_000.0);
+    let gauge = |metric, value| {
+        let mut family = Family::new(metric);
+        family.add(&[], &[], value);
+        family
+    };
+    let mut overflow = Family::new(names::SERIES_OVERFLOW);
+    for cap in Capped::ALL {
+        overflow.add(&[], &[("metric", cap.as_str())], float(snapshot.overflow.get(*cap)));
+    }
+    let mut build = Family::new(names::BUILD_INFO);
+    build.add(&[], &[("version", env!("CARGO_PKG_VERSION"))], 1.0);
+    [
+        commits,
+        gauge(names::LEDGER_BYTES, float(facts.bytes)),
+        gauge(names::LEDGER_SERIES, float(snapshot.series.len() as u64)),
+        gauge(names::LEDGER_CREATED, seconds(facts.created)),
+        gauge(names::LEDGER_COMMITTED, seconds(facts.committed)),
+        gauge(names::DEDUPLICATION_IDS, float(facts.ids)),
+        gauge(names::DEDUPLICATION_EVICTED, float(facts.ids_evicted_early)),
+        overflow,
+        build,
+    ]
+    .into_iter()
+    .filter_map(Family::finish)
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::float_arithmetic,
+    reason = "Prometheus values are floats"
+)]
+fn seconds(at: UnixMillis) -> f64 {
+    at.0 as f64 / 1_000.0
+}

@@ -1,0 +1,124 @@
+//! Every metric: its name, type and help. Dashboards, alert rules and README are checked against
+//! this list.
+
+use prometheus::proto::MetricType;
+
+/// A metric family.
+#[derive(Clone, Copy, Debug)]
+pub struct Metric {
+    /// Name as exposed.
+    pub name: &'static str,
+    /// Prometheus type.
+    pub kind: MetricType,
+    /// What it says, from what, and when it can be wrong.
+    pub help: &'static str,
+}
+
+macro_rules! metrics {
+    ($($constant:ident = $kind:ident $name:literal $help:literal;)+) => {
+        $(
+            #[doc = $help]
+            pub const $constant: Metric =
+                Metric { name: $name, kind: MetricType::$kind, help: $help };
+        )+
+        /// Every metric of the daemon, in the order of the page (`process_*` comes beside them).
+        pub const ALL: &[Metric] = &[$($constant,)+];
+    };
+}
+
+metrics! {
+    REQUESTS = COUNTER "tollkeeper_requests_total"
+        "Model calls by operation and outcome, each attempt counted once. An invocation log may not hold throttled calls: 0 is no proof that there were none.";
+    ERRORS = COUNTER "tollkeeper_request_errors_total"
+        "Failed model calls by error code.";
+    STOP_REASONS = COUNTER "tollkeeper_stop_reasons_total"
+        "Answers by stop reason, where the log holds it.";
+    EMPTY_RESPONSES = COUNTER "tollkeeper_empty_responses_total"
+        "Calls that ended well without one output token, where the log counts output.";
+    TOKENS = COUNTER "tollkeeper_tokens_total"
+        "Tokens by billing class; the classes are a partition, so their sum is what was used.";
+    REASONING_TOKENS = COUNTER "tollkeeper_reasoning_tokens_total"
+        "Output tokens spent on reasoning, where the log tells; contained in the class output.";
+    COST = COUNTER "tollkeeper_cost_usd_total"
+        "Estimated cost of priced tokens at list price of the time of the call; discounts, commitments and free tiers are not in it.";
+    REPORTED_COST = COUNTER "tollkeeper_reported_cost_usd_total"
+        "Cost that the applications' own logs claim, to compare with the computed cost.";
+    UNPRICED_TOKENS = COUNTER "tollkeeper_unpriced_tokens_total"
+        "Tokens without a price, by class and reason; their cost is missing from tollkeeper_cost_usd_total.";
+    APPROXIMATED = COUNTER "tollkeeper_approximated_records_total"
+        "Calls whose amounts rest on an assumption, by the assumption.";
+    DURATION = HISTOGRAM "tollkeeper_request_duration_seconds"
+        "Duration of model calls, only where the log tells it.";
+    FIRST_TOKEN = HISTOGRAM "tollkeeper_time_to_first_token_seconds"
+        "Time to the first byte of streamed answers, only where the log tells it.";
+    INPUT_TOKENS = HISTOGRAM "tollkeeper_request_input_tokens"
+        "Input tokens per call, cached ones included.";
+    OUTPUT_TOKENS = HISTOGRAM "tollkeeper_request_output_tokens"
+        "Output tokens per call.";
+    PRICE = GAUGE "tollkeeper_price_usd_per_million_tokens"
+        "Price now in force for the series seen, by token class.";
+    PRICE_BOOK_INFO = GAUGE "tollkeeper_price_book_info"
+        "The price book in use.";
+    PRICE_BOOK_TIMESTAMP = GAUGE "tollkeeper_price_book_timestamp_seconds"
+        "Time of the price book in use.";
+    INGEST_RECORDS = COUNTER "tollkeeper_ingest_records_total"
+        "Lines read by source, kind of record and what became of them.";
+    INGEST_BYTES = COUNTER "tollkeeper_ingest_bytes_total"
+        "Bytes of logs counted, uncompressed.";
+    INGEST_LOST_BYTES = COUNTER "tollkeeper_ingest_lost_bytes_total"
+        "Bytes of logs that were seen to exist and that no file holds any more.";
+    INGEST_LATE = COUNTER "tollkeeper_ingest_late_records_total"
+        "Records older than the deduplication window: counted, but a duplicate of them may not be noticed.";
+    INGEST_LAG = GAUGE "tollkeeper_ingest_lag_seconds"
+        "Age of the newest record counted while there is a backlog, else 0.";
+    INGEST_LAST_EVENT = GAUGE "tollkeeper_ingest_last_event_timestamp_seconds"
+        "Time of the newest record counted.";
+    INGEST_BACKLOG = GAUGE "tollkeeper_ingest_backlog_bytes"
+        "Bytes in log files that are not counted yet.";
+    INGEST_FILES = GAUGE "tollkeeper_ingest_files"
+        "Log files known, by whether they are held open.";
+    INGEST_PROBLEMS = GAUGE "tollkeeper_ingest_unreadable_paths"
+        "Paths that can't be read; the log names them.";
+    INGEST_FILE_CHANGES = COUNTER "tollkeeper_ingest_file_changes_total"
+        "What happened to log files.";
+    COMMIT_DURATION = HISTOGRAM "tollkeeper_ledger_commit_duration_seconds"
+        "Time to make one commit durable, since the start of the process.";
+    LEDGER_BYTES = GAUGE "tollkeeper_ledger_bytes"
+        "Bytes of the ledger on disk.";
+    LEDGER_SERIES = GAUGE "tollkeeper_ledger_series"
+        "Series in the ledger.";
+    LEDGER_CREATED = GAUGE "tollkeeper_ledger_created_timestamp_seconds"
+        "When the ledger was made; the counters have been growing since then, across restarts.";
+    LEDGER_COMMITTED = GAUGE "tollkeeper_ledger_last_commit_timestamp_seconds"
+        "When the last commit was made; 0 before the first one of this process.";
+    DEDUPLICATION_IDS = GAUGE "tollkeeper_deduplication_ids"
+        "Request ids remembered.";
+    DEDUPLICATION_EVICTED = COUNTER "tollkeeper_deduplication_slices_evicted_early_total"
+        "Slices of request ids forgotten before the window was over because of the cap, since the start of the process.";
+    SERIES_OVERFLOW = COUNTER "tollkeeper_series_overflow_total"
+        "Calls folded into the label value other, by the cap that was reached.";
+    BUILD_INFO = GAUGE "tollkeeper_build_info"
+        "The build that runs.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn names_follow_prometheus() {
+        let mut seen = BTreeSet::new();
+        for metric in ALL {
+            let name = metric.name;
+            assert!(seen.insert(name), "{name} twice");
+            assert!(name.starts_with("tollkeeper_"), "{name}");
+            assert_eq!(
+                metric.kind == MetricType::COUNTER,
+                name.ends_with("_total"),
+                "{name}: _total is for counters"
+            );
+            assert!(metric.help.ends_with('.'), "{name}: help is a sentence");
+        }
+    }
+}
