@@ -21,7 +21,7 @@ use crate::config::Config;
 use crate::decode::Decoder;
 use crate::ledger::meter::Rules;
 use crate::metrics::Snapshot;
-use crate::source::file::bell::Bell;
+use crate::source::file::bell::{Bell, Ring};
 use crate::source::file::{FileSource, LogIds};
 
 /// Batches that may wait for a worker; they bound the memory of a backlog.
@@ -37,8 +37,6 @@ pub(super) struct Pipeline {
     /// The committer's result, once it ended.
     pub(super) ended: oneshot::Receiver<Result<Books, CommitError>>,
     wake: Arc<Wake>,
-    /// Rings `wake` while it lives.
-    bells: Vec<Bell>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -53,8 +51,7 @@ impl Pipeline {
         let wake = Arc::new(Wake::default());
         let (committer_inbox, messages) = sync_channel(MESSAGES_WAITING);
         let (report, ended) = oneshot::channel();
-        let sources = follow(config, &books);
-        let bells = sources.iter().map(|followed| bell(&followed.source, &wake)).collect();
+        let sources = follow(config, &books, &wake);
         let mut threads = Vec::new();
         let mut workers = Vec::new();
         for place in 0..worker_count(config.workers) {
@@ -83,13 +80,12 @@ impl Pipeline {
             introduced: false,
         };
         threads.push(spawn("tailer", move || tailer.run())?);
-        Ok(Self { ended, wake, bells, threads })
+        Ok(Self { ended, wake, threads })
     }
 
     /// Stops reading, commits what was read, and returns the ledger.
     pub(super) async fn stop(self) -> Result<Books, DaemonError> {
         self.wake.stop();
-        drop(self.bells);
         let books = self.ended.await.map_err(|_| DaemonError::ThreadEnded)??;
         for thread in self.threads {
             thread.join().map_err(|_| DaemonError::ThreadEnded)?;
@@ -98,7 +94,7 @@ impl Pipeline {
     }
 }
 
-fn follow(config: &Config, books: &Books) -> Vec<Followed> {
+fn follow(config: &Config, books: &Books, wake: &Arc<Wake>) -> Vec<Followed> {
     let positions = books.ledger.positions();
     let ids = LogIds::after(positions.last_key_value().map(|(log, _)| *log));
     config
@@ -108,7 +104,7 @@ fn follow(config: &Config, books: &Books) -> Vec<Followed> {
             let positions = positions.iter().map(|(log, at)| (*log, at.clone())).collect();
             let file_source =
                 FileSource::new(source.clone(), positions, ids.clone(), is_whole_record);
-            Followed { source: file_source, config: source.clone(), looked: None }
+            Followed { source: file_source, config: source.clone(), bell: bell(wake), looked: None }
         })
         .collect()
 }
@@ -117,12 +113,16 @@ fn is_whole_record(line: &[u8]) -> bool {
     Decoder::new(&[]).decode(line).is_ok()
 }
 
-fn bell(source: &FileSource, wake: &Arc<Wake>) -> Bell {
+fn bell(wake: &Arc<Wake>) -> Bell {
     let wake = Arc::clone(wake);
-    Bell::new(source.patterns(), move |ring| match ring {
-        crate::source::file::bell::Ring::Changed(paths) => wake.changed(paths),
-        crate::source::file::bell::Ring::Everything => wake.everything(),
-    })
+    let (bell, error) = Bell::new(move |ring| match ring {
+        Ring::Changed(paths) => wake.changed(paths),
+        Ring::Everything => wake.everything(),
+    });
+    if let Some(error) = error {
+        tracing::warn!(%error, "the system gives no file events; files are looked at by `rescan` only");
+    }
+    bell
 }
 
 fn worker_count(configured: usize) -> usize {

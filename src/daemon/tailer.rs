@@ -16,6 +16,7 @@ use crate::config::FileSourceConfig;
 use crate::metrics::SourceFacts;
 use crate::model::time::UnixMillis;
 use crate::source::Batch;
+use crate::source::file::bell::Bell;
 use crate::source::file::{FileSource, Look, Problem};
 
 /// Shortest time between two sweeps while lines trickle in; bounds what a busy writer costs.
@@ -25,6 +26,7 @@ const PACE: Duration = Duration::from_millis(15);
 pub(super) struct Followed {
     pub(super) source: FileSource,
     pub(super) config: FileSourceConfig,
+    pub(super) bell: Bell,
     /// When everything was looked at.
     pub(super) looked: Option<Instant>,
 }
@@ -79,6 +81,10 @@ impl Tailer {
             if due || rung.everything { Look::Everything } else { Look::Changed(&paths) };
         if matches!(look, Look::Everything) {
             followed.looked = Some(Instant::now());
+            for problem in followed.bell.watch(followed.source.patterns()) {
+                let cause = problem.error.to_string();
+                tracing::warn!(cause, "{problem}");
+            }
         }
         let mut emit = |batch: Batch| {
             if wake.is_stopping() {

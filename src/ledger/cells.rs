@@ -10,7 +10,7 @@ use super::amounts::Amounts;
 use super::batch::{Entry, Group};
 use super::histogram::{DURATION_MS_BOUNDS, TOKEN_BOUNDS};
 use crate::model::names::Approximation;
-use crate::model::tokens::{ByClass, TokenClass};
+use crate::model::tokens::TokenClass;
 use crate::price::Price;
 
 /// Amounts by group and bucket. `B` is whatever the caller tells times apart by.
@@ -151,26 +151,19 @@ impl Sums {
 
     fn priced(self, group: &Group) -> Amounts {
         let mut amounts = self.amounts;
-        let mut cost = ByClass::default();
-        let mut any_priced = false;
-        for (class, tokens) in amounts.tokens.iter().filter(|&(_, tokens)| tokens > 0) {
-            match group.card.prices.get(class) {
-                Price::Priced(per_token) => {
-                    cost.set(class, per_token.times(tokens));
-                    any_priced = true;
-                }
-                Price::Unpriced(reason) => amounts.unpriced.add((class, reason), tokens),
+        let charge = group.card.charge(&amounts.tokens);
+        amounts.cost = charge.cost;
+        for (class, tokens) in charge.unpriced.iter().filter(|&(_, tokens)| tokens > 0) {
+            if let Price::Unpriced(reason) = group.card.prices.get(class) {
+                amounts.unpriced.add((class, reason), tokens);
             }
         }
-        amounts.cost = cost;
-        if any_priced {
-            for approximation in group.card.approximations.iter() {
-                let calls = match approximation {
-                    Approximation::CacheTtlUnknown => self.with_unknown_ttl,
-                    _ => self.with_tokens,
-                };
-                amounts.approximated.add(approximation, calls);
-            }
+        for approximation in charge.approximations.iter() {
+            let calls = match approximation {
+                Approximation::CacheTtlUnknown => self.with_unknown_ttl,
+                _ => self.with_tokens,
+            };
+            amounts.approximated.add(approximation, calls);
         }
         amounts
     }

@@ -12,7 +12,9 @@ use crate::model::hash::seeded_hash;
 use crate::model::model_ref::ModelRef;
 use crate::model::names::{LineResult, Outcome, RecordKind, Reject};
 use crate::model::principal::{UNKNOWN_PRINCIPAL, principal_of_arn};
-use crate::model::series::{ContextBand, PROVIDER_BEDROCK, SeriesKey, UNKNOWN, label_value};
+use crate::model::series::{
+    ContextBand, LABEL_CHARS_MAX, PROVIDER_BEDROCK, SeriesKey, UNKNOWN, label_value,
+};
 use crate::model::time::UnixMillis;
 use crate::model::tokens::{ByClass, TokenClass};
 use crate::price::Book;
@@ -138,8 +140,7 @@ impl Meter {
 impl Resolved {
     /// Takes the prices of another time if those at hand do not hold at `at`.
     fn refresh(&mut self, book: &Book, at: UnixMillis) {
-        let card = &self.group.card;
-        if at < card.valid_from || at >= card.valid_to {
+        if !self.group.card.valid.holds_at(at) {
             let card = book.rate_card(&self.group.series, at);
             let Group { series, model_id, .. } = &*self.group;
             self.group =
@@ -182,7 +183,7 @@ fn combination_key<'k>(
         invocation.region.as_deref(),
         invocation.identity_arn.as_deref(),
     ];
-    let attributes = invocation.attributes.iter().map(|value| Some(&**value));
+    let attributes = invocation.attributes.iter().map(|value| value.as_deref());
     for part in parts.into_iter().chain(attributes) {
         key.extend_from_slice(part.unwrap_or("").as_bytes());
         key.push(0xFF);
@@ -204,7 +205,9 @@ fn resolve(rules: &Rules, invocation: &Invocation<'_>, context: ContextBand) -> 
     let or_unknown = |text: &Option<_>| label_value(text.as_deref().unwrap_or(UNKNOWN));
     let arn = invocation.identity_arn.as_deref();
     let attributes = rules.attributes.iter().cloned();
-    let values = invocation.attributes.iter().map(|value| value.chars().take(128).collect());
+    let values = invocation.attributes.iter().map(|value| {
+        value.as_deref().unwrap_or("").chars().take(LABEL_CHARS_MAX).collect()
+    });
     let series = SeriesKey {
         provider: if is_bedrock { PROVIDER_BEDROCK } else { UNKNOWN }.to_owned(),
         account: or_unknown(&invocation.account),

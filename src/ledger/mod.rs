@@ -9,6 +9,7 @@ pub mod cells;
 pub mod counts;
 pub mod delta;
 pub mod histogram;
+pub mod meter;
 
 pub mod position;
 pub mod rollup;

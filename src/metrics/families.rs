@@ -17,7 +17,7 @@ use crate::model::names::{Capped, FileChange, LineResult, RecordKind, Reject};
 use crate::model::series::{ContextBand, SeriesKey, UNKNOWN};
 use crate::model::time::UnixMillis;
 use crate::model::tokens::TokenClass;
-use crate::price::Price;
+use crate::price::{Book, Price};
 
 /// Series that show the same labels, added up.
 struct Group<'s> {
@@ -175,11 +175,19 @@ fn price_families(
         }
     }
     let mut info = Family::new(names::PRICE_BOOK_INFO);
-    let sources = snapshot.book.sources().join(",");
-    info.add(&[], &[("version", snapshot.book.version()), ("source", &sources)], 1.0);
+    let version = snapshot.book.version();
+    info.add(&[], &[("version", &version), ("source", &book_source(&snapshot.book))], 1.0);
     let mut timestamp = Family::new(names::PRICE_BOOK_TIMESTAMP);
-    timestamp.add(&[], &[], seconds(snapshot.book.published_at()));
+    if let Some(published) = snapshot.book.published_at() {
+        timestamp.add(&[], &[], seconds(published));
+    }
     [price, info, timestamp].into_iter().filter_map(Family::finish)
+}
+
+/// Returns `shipped`, and the names of the user's files over it.
+fn book_source(book: &Book) -> String {
+    let own = book.parts().iter().filter(|part| !part.shipped).map(|part| part.name.as_str());
+    std::iter::once("shipped").chain(own).collect::<Vec<_>>().join(",")
 }
 
 fn ingest_families(snapshot: &Snapshot, now: UnixMillis) -> impl Iterator<Item = MetricFamily> {

@@ -314,9 +314,27 @@ impl Approximations {
         self.0 |= 1 << approximation as u16;
     }
 
+    /// Returns the set with `approximation` in it.
+    #[must_use]
+    pub fn with(mut self, approximation: Approximation) -> Self {
+        self.insert(approximation);
+        self
+    }
+
+    /// Returns everything that is in either set.
+    #[must_use]
+    pub fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Tells whether `approximation` is in the set.
+    pub fn contains(self, approximation: Approximation) -> bool {
+        self.0 & (1 << approximation as u16) != 0
+    }
+
     /// Iterates over the members, in stored order.
     pub fn iter(self) -> impl Iterator<Item = Approximation> {
-        Approximation::ALL.iter().copied().filter(move |&one| self.0 & (1 << one as u16) != 0)
+        Approximation::ALL.iter().copied().filter(move |&one| self.contains(one))
     }
 
     /// Tells whether nothing was assumed.

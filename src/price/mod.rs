@@ -1,30 +1,22 @@
-//! What a token costs: the shapes in which the price book answers.
+//! The price book: dated prices by model, route, region, tier and token class, and the cards that
+//! rate a series with them.
 //!
-//! Core: no I/O. It must never turn a missing price into zero.
+//! It may use `model` and `decode`. It must never open a file (callers hand it the text), read a
+//! clock, compute with floats, or answer with a price of another model, route or tier: what has no
+//! price of its own is unpriced and says why. `book/README.md` tells the format and its sources.
 
-use crate::model::money::Usd;
-use crate::model::names::{Approximations, UnpricedReason};
-use crate::model::time::UnixMillis;
-use crate::model::tokens::ByClass;
+mod book;
+mod card;
+mod problem;
+mod read;
+mod resolve;
+mod timeline;
+mod walk;
 
-/// The price of one token, or why there is none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Price {
-    /// Dollars per token.
-    Priced(Usd),
-    /// No price.
-    Unpriced(UnpricedReason),
-}
+#[cfg(test)]
+mod tests;
 
-/// The prices of one series while nothing in the price book changes.
-#[derive(Clone, Copy, Debug)]
-pub struct RateCard {
-    /// Price by class.
-    pub prices: ByClass<Price>,
-    /// What the prices rest on.
-    pub approximations: Approximations,
-    /// First instant at which the card holds.
-    pub valid_from: UnixMillis,
-    /// First instant at which it does not hold any more.
-    pub valid_to: UnixMillis,
-}
+pub use book::{Book, BookPart, Hourly, Term, UnitPrice};
+pub use card::{Charge, Price, RateCard};
+pub use problem::{BookError, BookProblem};
+pub use timeline::Validity;

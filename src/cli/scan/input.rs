@@ -6,12 +6,13 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::cli::failure::Failure;
 use crate::source::file::lines::{Admitted, LineChunks};
-use crate::source::file::{decoded_reader, is_gzip};
+use crate::source::file::decoded_reader;
 
 /// Bytes read at a time.
 const CHUNK_BYTES: usize = 1 << 20;
@@ -144,8 +145,8 @@ impl Input {
             Self::Stdin => ("stdin".to_owned(), Box::new(io::stdin()), false),
             Self::File(path) => {
                 let open = || {
-                    let mut file = File::open(&path)?;
-                    let own = is_gzip(&mut file)?;
+                    let file = File::open(&path)?;
+                    let own = is_gzip(&file);
                     Ok((decoded_reader(file)?, own))
                 };
                 let (reader, own) = open().map_err(|error| cannot_read(&path, &error))?;
@@ -154,6 +155,12 @@ impl Input {
         };
         Ok((name, LineChunks::new(reader, CHUNK_BYTES, LINE_BYTES_MAX), own))
     }
+}
+
+/// Tells whether a file begins like gzip. What can't be read at a place (a pipe) is shared.
+fn is_gzip(file: &File) -> bool {
+    let mut magic = [0; 2];
+    file.read_exact_at(&mut magic, 0).is_ok() && magic == [0x1f, 0x8b]
 }
 
 fn expand(name: &str) -> Result<Vec<PathBuf>, Failure> {

@@ -1,0 +1,1 @@
+//! Tests of the whole book: the shipped content, overlays, and the texts of mistakes.
