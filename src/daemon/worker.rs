@@ -46,7 +46,7 @@ fn rate(meter: &mut Meter, batch: &Batch, complaints: &mut Complaints) -> RatedB
         complain(complaints, batch, *reject, *offset);
     }
     RatedBatch {
-        source: batch.source.clone(),
+        source: batch.position.source.clone(),
         log: batch.log,
         span: batch.span,
         position: batch.position.clone(),
@@ -58,14 +58,14 @@ fn rate(meter: &mut Meter, batch: &Batch, complaints: &mut Complaints) -> RatedB
 
 /// Says which lines are not counted. The text of a line is never said.
 fn complain(quiet: &mut Complaints, batch: &Batch, reject: Reject, offset: usize) {
-    if !quiet.may_say((batch.source.to_string(), reject)) {
+    if !quiet.may_say((batch.position.source.clone(), reject)) {
         return;
     }
     // Lines that were left out shift the others, so then only the piece as a whole is named.
     let is_whole = batch.span.to.saturating_sub(batch.span.from) == batch.lines.len() as u64;
     let offset = batch.span.from.saturating_add(if is_whole { offset as u64 } else { 0 });
     tracing::warn!(
-        source = %batch.source,
+        source = %batch.position.source,
         file = %String::from_utf8_lossy(&batch.position.path),
         offset,
         reason = reject.as_str(),

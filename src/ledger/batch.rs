@@ -65,7 +65,7 @@ pub struct Entry {
 #[derive(Clone, Debug)]
 pub struct RatedBatch {
     /// Name of the source.
-    pub source: Arc<str>,
+    pub source: String,
     /// The log.
     pub log: LogId,
     /// The piece of the log.

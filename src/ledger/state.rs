@@ -149,7 +149,7 @@ impl Ledger {
                 self.book_entry(booking, &mut ingest, place, entry, now);
             }
         }
-        booking.ingest.entry(batch.source.to_string()).or_default().merge(&ingest);
+        booking.ingest.entry(batch.source.clone()).or_default().merge(&ingest);
         Ok(())
     }
 

@@ -305,10 +305,28 @@ impl LineResult {
 }
 
 /// A set of [`Approximation`]s.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Approximations(u16);
 
+// The set is a word of bits.
+const _: () = assert!(Approximation::ALL.len() <= 16);
+
+impl FromIterator<Approximation> for Approximations {
+    fn from_iter<I: IntoIterator<Item = Approximation>>(all: I) -> Self {
+        all.into_iter().fold(Self::NONE, Self::with)
+    }
+}
+
+impl std::fmt::Debug for Approximations {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.iter()).finish()
+    }
+}
+
 impl Approximations {
+    /// Nothing was assumed.
+    pub const NONE: Self = Self(0);
+
     /// Adds one.
     pub fn insert(&mut self, approximation: Approximation) {
         self.0 |= 1 << approximation as u16;

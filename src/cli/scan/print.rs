@@ -58,7 +58,10 @@ fn cells(amounts: &Amounts) -> impl Iterator<Item = String> {
         cache_write,
         token(TokenClass::Output),
     ];
-    let money = [dollars(cost(amounts)), dollars(amounts.reported_cost)];
+    let nothing_priced = cost(amounts) == Usd::ZERO && row.unpriced.total() > 0;
+    let computed =
+        if nothing_priced { "unpriced".to_owned() } else { dollars(cost(amounts)) };
+    let money = [computed, dollars(amounts.reported_cost)];
     let unpriced = grouped(row.unpriced.total());
     counts.map(grouped).into_iter().chain(money).chain([unpriced])
 }
@@ -187,8 +190,15 @@ fn cost(amounts: &Amounts) -> Usd {
     amounts.cost.0.iter().copied().sum()
 }
 
-/// Returns dollars for a table: thousands grouped, cut to [`TABLE_DECIMALS`].
+/// The smallest amount that a table shows as digits: 10^-[`TABLE_DECIMALS`] dollars.
+const TABLE_USD_MIN: Usd = Usd(1_000_000);
+
+/// Returns dollars for a table: thousands grouped, cut to [`TABLE_DECIMALS`]; never 0 for an amount
+/// that is not.
 fn dollars(amount: Usd) -> String {
+    if amount > Usd::ZERO && amount < TABLE_USD_MIN {
+        return format!("<{TABLE_USD_MIN}");
+    }
     let text = amount.to_string();
     let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
     let kept: String = fraction.chars().take(TABLE_DECIMALS).collect();
