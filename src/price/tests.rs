@@ -372,6 +372,15 @@ fn every_mistake_is_told_with_its_place() {
     assert!(told == golden, "mistakes.txt is not what is told now:\n{told}");
 }
 
+#[test]
+fn the_example_of_the_format_is_a_price_file() {
+    let readme = include_str!("book/README.md");
+    let (_, rest) = readme.split_once("```toml\n").unwrap();
+    let (example, _) = rest.split_once("```").unwrap();
+    let key = series("us.anthropic.claude-sonnet-4-5-20250929-v1:0", "us-east-1");
+    assert_eq!(input(&book_of(example), &key, NOW), usd_per_million("3.3"));
+}
+
 proptest! {
     #[test]
     fn an_overlay_wins_on_its_interval_and_nowhere_else(
