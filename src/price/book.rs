@@ -111,12 +111,10 @@ pub struct UnitPrice {
 }
 
 impl UnitPrice {
-    fn is_for_same(&self, other: &Self) -> bool {
-        let key = |unit: &Self| {
-            [&unit.provider, &unit.model, &unit.geo, &unit.region, &unit.variant, &unit.unit]
-                .map(String::clone)
-        };
-        self.route == other.route && key(self) == key(other)
+    /// Returns everything that tells two rows apart.
+    fn key(&self) -> (&str, &str, Route, [&str; 4]) {
+        let rest = [&self.geo, &self.region, &self.variant, &self.unit].map(String::as_str);
+        (&self.provider, &self.model, self.route, rest)
     }
 }
 
@@ -206,7 +204,7 @@ impl Book {
         }
         for unit in file.units {
             self.model(&unit.provider, &unit.model).by_unit = true;
-            self.units.retain(|old| !old.is_for_same(&unit));
+            self.units.retain(|old| old.key() != unit.key());
             self.units.push(unit);
         }
     }

@@ -11,7 +11,6 @@ mod problem;
 mod read;
 mod resolve;
 mod timeline;
-mod walk;
 
 #[cfg(test)]
 mod tests;

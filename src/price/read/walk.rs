@@ -8,7 +8,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::problem::BookProblem;
+use crate::price::problem::BookProblem;
 
 /// A value with its place in the text.
 pub(super) type Value<'t> = Spanned<DeValue<'t>>;
@@ -50,6 +50,10 @@ impl<'t> Walk<'t> {
             walk.report(&span, String::new(), format!("not TOML: {}", error.message()));
         }
         (walk, tree.into_inner())
+    }
+
+    pub(super) fn has_problems(&self) -> bool {
+        !self.problems.is_empty()
     }
 
     pub(super) fn finish(mut self) -> Vec<BookProblem> {
