@@ -1,6 +1,7 @@
 //! What a decoder found in one line: a call of a model.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use crate::model::money::Usd;
 use crate::model::names::{
@@ -32,8 +33,9 @@ pub struct Invocation<'l> {
     pub invoked_model_id: Option<Cow<'l, str>>,
     /// ARN of the caller.
     pub identity_arn: Option<Cow<'l, str>>,
-    /// Values of the request metadata that the config chose as attributes, in its order.
-    pub attributes: Vec<Cow<'l, str>>,
+    /// Values of the request metadata that the config chose as attributes, in its order; `None`
+    /// where the call has none. Empty, and not allocated, if the config chose none.
+    pub attributes: Vec<Option<Cow<'l, str>>>,
     /// Tokens by class; a class that the log does not name is 0.
     pub tokens: TokenCounts,
     /// Output tokens spent on reasoning, a subset of the output.
@@ -56,6 +58,69 @@ pub struct Invocation<'l> {
     pub first_byte_ms: Option<u64>,
     /// What the application's own log claims the call cost.
     pub reported_cost: Option<Usd>,
-    /// What the decoder had to assume.
-    pub approximations: Vec<Approximation>,
+    /// What had to be assumed.
+    pub approximations: Approximations,
 }
+
+impl Invocation<'_> {
+    /// Returns the invocation without its borrow of the line.
+    pub fn into_owned(self) -> Invocation<'static> {
+        let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        Invocation {
+            account: self.account.map(owned),
+            region: self.region.map(owned),
+            request_id: self.request_id.map(owned),
+            model_id: owned(self.model_id),
+            invoked_model_id: self.invoked_model_id.map(owned),
+            identity_arn: self.identity_arn.map(owned),
+            attributes: self.attributes.into_iter().map(|text| text.map(owned)).collect(),
+            ..self
+        }
+    }
+}
+
+/// A set of [`Approximation`]s.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Approximations(u16);
+
+impl Approximations {
+    /// Nothing was assumed.
+    pub const NONE: Self = Self(0);
+
+    /// Adds one.
+    pub fn insert(&mut self, approximation: Approximation) {
+        self.0 |= 1 << approximation as u8;
+    }
+
+    /// Tells whether one is in the set.
+    pub fn contains(self, approximation: Approximation) -> bool {
+        self.0 & 1 << approximation as u8 != 0
+    }
+
+    /// Tells whether nothing was assumed.
+    pub fn is_empty(self) -> bool {
+        self == Self::NONE
+    }
+
+    /// Iterates over the set in stored order.
+    pub fn iter(self) -> impl Iterator<Item = Approximation> {
+        Approximation::ALL.iter().copied().filter(move |&one| self.contains(one))
+    }
+}
+
+impl FromIterator<Approximation> for Approximations {
+    fn from_iter<I: IntoIterator<Item = Approximation>>(all: I) -> Self {
+        let mut set = Self::NONE;
+        all.into_iter().for_each(|one| set.insert(one));
+        set
+    }
+}
+
+impl fmt::Debug for Approximations {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.iter()).finish()
+    }
+}
+
+// The set is a word of bits.
+const _: () = assert!(Approximation::ALL.len() <= 16);

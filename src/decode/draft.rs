@@ -1,0 +1,127 @@
+//! What a walk found, on its way to an [`Invocation`]: which kind of log the line is of, and the
+//! readings that all kinds share. Both walks end here.
+
+use std::borrow::Cow;
+
+use super::paths::Field;
+use super::scalar::{self, Clock};
+use super::slots::Slots;
+use super::{Invocation, Reject, application, bedrock};
+use crate::model::names::RecordKind;
+use crate::model::time::UnixMillis;
+use crate::model::tokens::{TokenClass, TokenCounts};
+
+use super::json::Slot;
+
+/// 2000-01-01T00:00:00Z, long before the first record of any kind.
+const EARLIEST: UnixMillis = UnixMillis(946_684_800_000);
+/// 2200-01-01T00:00:00Z: whatever is later is a broken clock and would outlive every retention.
+const LATEST: UnixMillis = UnixMillis(7_258_118_400_000);
+
+/// The values found in one line.
+pub(super) struct Draft<'d, 'l> {
+    pub(super) line: &'l [u8],
+    pub(super) slots: &'d Slots,
+    /// Slots of the attributes, in the order of the config.
+    pub(super) attributes: &'d [Slot],
+    pub(super) clock: &'d mut Clock,
+}
+
+impl<'l> Draft<'_, 'l> {
+    /// Returns the invocation that the line tells of.
+    pub(super) fn finish(&mut self) -> Result<Invocation<'l>, Reject> {
+        match self.kind() {
+            Some(RecordKind::BedrockInvocation) => bedrock::invocation(self),
+            Some(RecordKind::Application) => application::invocation(self),
+            None => Err(Reject::UnknownKind),
+        }
+    }
+
+    /// Tells the kind by the fields that are there: a name of the schema decides, then whatever no
+    /// other log has. A lone `modelId` is the weakest sign.
+    fn kind(&self) -> Option<RecordKind> {
+        if let Some(schema) = self.raw(Field::SchemaType) {
+            return (schema == b"\"ModelInvocationLog\"").then_some(RecordKind::BedrockInvocation);
+        }
+        let any = |fields: &[Field]| fields.iter().any(|&field| self.raw(field).is_some());
+        let has_model = any(&[Field::ModelId]);
+        if has_model && any(&[Field::Operation, Field::Input, Field::Output]) {
+            return Some(RecordKind::BedrockInvocation);
+        }
+        if any(&[Field::AppModelId]) && any(&[Field::AppInput, Field::AppOutput]) {
+            return Some(RecordKind::Application);
+        }
+        has_model.then_some(RecordKind::BedrockInvocation)
+    }
+
+    /// Returns the JSON text of a field, if it is there and not `null`.
+    #[inline]
+    pub(super) fn raw(&self, field: Field) -> Option<&'l [u8]> {
+        self.slots.raw(self.line, field)
+    }
+
+    /// Returns a field that is a string.
+    #[inline]
+    pub(super) fn text(&self, field: Field) -> Option<Cow<'l, str>> {
+        self.slots.text(self.line, field)
+    }
+
+    /// Returns a model id, without which no call can be counted.
+    pub(super) fn model_id(&self, field: Field) -> Result<Cow<'l, str>, Reject> {
+        self.raw(field).ok_or(Reject::MissingField)?;
+        self.text(field).filter(|id| !id.is_empty()).ok_or(Reject::BadField)
+    }
+
+    /// Returns when the call was made.
+    pub(super) fn at(&mut self) -> Result<UnixMillis, Reject> {
+        self.raw(Field::Timestamp).ok_or(Reject::MissingField)?;
+        let text = self.text(Field::Timestamp).ok_or(Reject::BadTimestamp)?;
+        let at = self.clock.read(&text).ok_or(Reject::BadTimestamp)?;
+        if (EARLIEST..LATEST).contains(&at) { Ok(at) } else { Err(Reject::BadTimestamp) }
+    }
+
+    /// Returns a count that the record stands for: one that can't be read spoils the record.
+    #[inline]
+    pub(super) fn count(&self, field: Field) -> Result<Option<u64>, Reject> {
+        let count = self.raw(field).map(scalar::count).transpose();
+        count.map_err(|scalar::NotACount| Reject::BadTokenCount)
+    }
+
+    /// Returns a count out of a body, which anyone may have written: one that can't be read is as
+    /// good as none.
+    #[inline]
+    pub(super) fn hint(&self, field: Field) -> Option<u64> {
+        scalar::count(self.raw(field)?).ok()
+    }
+
+    /// Returns the first of some counts out of a body.
+    pub(super) fn first_hint(&self, fields: &[Field]) -> Option<u64> {
+        fields.iter().find_map(|&field| self.hint(field))
+    }
+
+    /// Returns the values of the attributes.
+    pub(super) fn attribute_values(&self) -> Vec<Option<Cow<'l, str>>> {
+        self.attributes.iter().map(|&slot| self.slots.text_slot(self.line, slot)).collect()
+    }
+}
+
+/// Books `total` cache writes by their times to live, where the parts that the log names add up to
+/// it; else as of unknown time to live. Without a total the parts are the total.
+pub(super) fn set_cache_writes(
+    tokens: &mut TokenCounts,
+    total: Option<u64>,
+    parts: Option<(u64, u64)>,
+) {
+    match (total, parts) {
+        (None, Some((short, long))) => set_parts(tokens, short, long),
+        (Some(total), Some((short, long))) if short.saturating_add(long) == total => {
+            set_parts(tokens, short, long);
+        }
+        (total, _) => tokens.set(TokenClass::CacheWriteUnknownTtl, total.unwrap_or(0)),
+    }
+}
+
+fn set_parts(tokens: &mut TokenCounts, short: u64, long: u64) {
+    tokens.set(TokenClass::CacheWrite5m, short);
+    tokens.set(TokenClass::CacheWrite1h, long);
+}

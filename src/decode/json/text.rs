@@ -1,0 +1,105 @@
+//! The text that a JSON string stands for.
+//!
+//! Only called on strings that a walk has checked. Bytes that are no UTF-8 and halves of surrogate
+//! pairs become U+FFFD: a broken character in a name must not cost the record.
+
+use std::borrow::Cow;
+
+/// Returns the text of the JSON string `raw` (quotes included), or `None` if `raw` is of another
+/// type. Borrows where the string has no escapes and is UTF-8.
+pub(in crate::decode) fn string(raw: &[u8]) -> Option<Cow<'_, str>> {
+    let [b'"', inner @ .., b'"'] = raw else { return None };
+    Some(unquoted(inner))
+}
+
+/// Returns the text between two quotes.
+pub(super) fn unquoted(inner: &[u8]) -> Cow<'_, str> {
+    match memchr::memchr(b'\\', inner) {
+        None => match std::str::from_utf8(inner) {
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) => String::from_utf8_lossy(inner),
+        },
+        Some(_) => Cow::Owned(unescape(inner)),
+    }
+}
+
+fn unescape(mut rest: &[u8]) -> String {
+    let mut text = String::with_capacity(rest.len());
+    while let Some(at) = memchr::memchr(b'\\', rest) {
+        let (before, escape) = rest.split_at_checked(at).unwrap_or((rest, &[]));
+        text.push_str(&String::from_utf8_lossy(before));
+        let (character, length) = unescape_one(escape);
+        text.push(character);
+        rest = escape.get(length..).unwrap_or(&[]);
+    }
+    text.push_str(&String::from_utf8_lossy(rest));
+    text
+}
+
+/// Returns the character of the escape at the start of `escape`, and the escape's length.
+fn unescape_one(escape: &[u8]) -> (char, usize) {
+    let short = match escape.get(1) {
+        Some(b'b') => '\u{8}',
+        Some(b'f') => '\u{c}',
+        Some(b'n') => '\n',
+        Some(b'r') => '\r',
+        Some(b't') => '\t',
+        Some(b'u') => return unescape_unicode(escape),
+        Some(&literal) => char::from(literal),
+        None => char::REPLACEMENT_CHARACTER,
+    };
+    (short, 2)
+}
+
+fn unescape_unicode(escape: &[u8]) -> (char, usize) {
+    let Some(unit) = hex_unit(escape) else { return (char::REPLACEMENT_CHARACTER, 2) };
+    let pair = escape.get(6..).filter(|next| next.starts_with(b"\\u")).and_then(hex_unit);
+    if let Some(low) = pair
+        && let Some(Ok(character)) = char::decode_utf16([unit, low]).next()
+    {
+        return (character, if character.len_utf16() == 2 { 12 } else { 6 });
+    }
+    (char::from_u32(u32::from(unit)).unwrap_or(char::REPLACEMENT_CHARACTER), 6)
+}
+
+/// Returns the number in `\uXXXX` at the start of `escape`.
+fn hex_unit(escape: &[u8]) -> Option<u16> {
+    let digits = std::str::from_utf8(escape.get(2..6)?).ok()?;
+    u16::from_str_radix(digits, 16).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn strings_are_read_with_what_is_broken_replaced() {
+        for (raw, text) in [
+            (&br#""plain""#[..], Some("plain")),
+            (br#""""#, Some("")),
+            (br#""a\u0041\n\/\\\"""#, Some("aA\n/\\\"")),
+            (br#""\ud83d\ude00!""#, Some("\u{1f600}!")),
+            (br#""\ud83d!""#, Some("\u{fffd}!")),
+            (br#""\ude00\ud83d\ude00""#, Some("\u{fffd}\u{1f600}")),
+            (br#""\ud83d\u0041""#, Some("\u{fffd}A")),
+            (b"\"\xffa\"", Some("\u{fffd}a")),
+            (b"\"\xff\\n\"", Some("\u{fffd}\n")),
+            (b"12", None),
+            (b"\"", None),
+        ] {
+            assert_eq!(string(raw).as_deref(), text, "{raw:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_string_that_serde_json_can_read_is_read_alike(
+            raw in r#""([a-z\u{80}-\u{10ffff}]|\\[nrtbf/\\"]|\\u[0-9a-dA-D][0-9a-fA-F]{3}|\\ud8[0-9a-f]{2}\\udc[0-9a-f]{2}){0,20}""#
+        ) {
+            if let Ok(expected) = serde_json::from_str::<String>(&raw) {
+                prop_assert_eq!(string(raw.as_bytes()), Some(Cow::Owned(expected)));
+            }
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! The fast walk: checks a line as JSON while it steps over it, and reports the wanted places.
+//!
+//! Logs repeat themselves, so the walk guesses: for each object it remembers which key came after
+//! which, spelled with its comma, colon and white space, and compares that text first. A guess that
+//! fails costs one compare; the key is then read and looked up in full, and remembered. What is
+//! remembered changes the speed and never the result. Only keys of objects in which something is
+//! wanted are remembered, up to [`SPELLING_MAX`] bytes each, and nothing can read them back.
+
+use wide::u8x16;
+
+use super::scan::{self, Nesting};
+use super::text;
+use super::trie::{NodeId, Slot, Step, Trie, hash};
+use super::{Root, Sink};
+
+/// The longest spelling remembered, separators included. The longest of the wanted keys is
+/// `cache_creation_input_tokens` with 27 bytes.
+const SPELLING_MAX: usize = 48;
+/// Spellings of a first key remembered for one object.
+const FIRSTS: usize = 4;
+/// Spellings of a further key, or of the end, remembered for one object.
+const LATERS: usize = 32;
+/// Places of one object in the table: where it begins, then first keys, then later ones. The two
+/// kinds never share a place: a first key has no comma before it, and a later one must have it.
+const PLACES: usize = 1 + FIRSTS + LATERS;
+
+/// What a remembered spelling leads to.
+#[derive(Clone, Copy)]
+enum Found {
+    /// The end of the object.
+    End,
+    /// The value of a key.
+    Value(Step),
+    /// Nothing: the place is empty, and its spelling can't stand in JSON.
+    Nothing,
+}
+
+/// One remembered spelling.
+#[derive(Clone, Copy)]
+struct Guess {
+    spelling: [u8; SPELLING_MAX],
+    length: usize,
+    /// Place of the guess that followed last time, counted in the whole table.
+    next: u32,
+    found: Found,
+}
+
+impl Guess {
+    /// Matches no JSON: 0xff can't stand where a key is due. If it does, the line is invalid.
+    const EMPTY: Self =
+        Self { spelling: [0xff; SPELLING_MAX], length: 1, next: 0, found: Found::Nothing };
+
+    /// Tells whether the line continues with this spelling at `at`.
+    #[inline]
+    fn matches(&self, line: &[u8], at: usize) -> bool {
+        let length = self.length;
+        let mut from = 0;
+        loop {
+            let (Some(text), Some(spelling)) =
+                (scan::block(line, at + from), scan::block(&self.spelling, from))
+            else {
+                return false;
+            };
+            let same: u8x16 = text.simd_eq(spelling);
+            let differs = !same.to_bitmask() & 0xffff;
+            let left = length - from;
+            if left <= 16 {
+                // Nothing differs before the end of the spelling.
+                return differs.trailing_zeros() as usize >= left;
+            }
+            if differs != 0 {
+                return false;
+            }
+            from += 16;
+        }
+    }
+}
+
+/// The fast walk with what it remembers.
+pub(in crate::decode) struct Walker {
+    guesses: Vec<Guess>,
+    nesting: Nesting,
+}
+
+impl Walker {
+    /// Returns a walker that has seen nothing yet.
+    pub(in crate::decode) fn new(trie: &Trie) -> Self {
+        let mut guesses = vec![Guess::EMPTY; trie.len() * PLACES];
+        // Until it is known better, the next guess of every place is an empty one of its own kind.
+        for (node, places) in guesses.chunks_mut(PLACES).enumerate() {
+            for (place, guess) in places.iter_mut().enumerate() {
+                let empty = node * PLACES + if place == 0 { 1 } else { 1 + FIRSTS };
+                guess.next = index(empty);
+            }
+        }
+        Self { guesses, nesting: Nesting::default() }
+    }
+
+    /// Walks over `line` and reports the places that `trie` wants to `sink`. The trie must be the
+    /// one that the walker was made for. After [`Root::Invalid`] some places may be reported already.
+    pub(in crate::decode) fn walk(
+        &mut self,
+        trie: &Trie,
+        line: &[u8],
+        sink: &mut impl Sink,
+    ) -> Root {
+        let mut walk = Walk { line, trie, memory: self, sink };
+        let start = scan::space(line, 0);
+        let end = walk.value(Trie::ROOT, start);
+        match end {
+            Some(end) if scan::space(line, end) == line.len() => match scan::byte(line, start) {
+                Some(b'{') => Root::Object,
+                _ => Root::Other,
+            },
+            _ => Root::Invalid,
+        }
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "65536 nodes have fewer places than 2^32")]
+fn index(place: usize) -> u32 {
+    place as u32
+}
+
+/// A key or the end of an object, as found in the line.
+struct Member {
+    found: Found,
+    /// Where the value starts, or the place after the object.
+    at: usize,
+    /// Where its guess stands now.
+    guess: usize,
+}
+
+struct Walk<'w, S> {
+    line: &'w [u8],
+    trie: &'w Trie,
+    memory: &'w mut Walker,
+    sink: &'w mut S,
+}
+
+impl<S: Sink> Walk<'_, S> {
+    /// Steps over the value at `at`, in which something is wanted.
+    ///
+    /// Recurses, but no deeper than the trie.
+    fn value(&mut self, node: NodeId, at: usize) -> Option<usize> {
+        let end = match (scan::byte(self.line, at)?, self.trie.element(node)) {
+            (b'{', _) if self.trie.has_keys(node) => self.object(node, at + 1)?,
+            (b'[', Some(element)) => self.array(element, at + 1)?,
+            _ => scan::value(self.line, at, &mut self.memory.nesting)?,
+        };
+        if let Some(slot) = self.trie.slot(node) {
+            self.sink.take(slot, self.line, at..end);
+        }
+        Some(end)
+    }
+
+    fn array(&mut self, element: NodeId, at: usize) -> Option<usize> {
+        let mut at = scan::space(self.line, at);
+        if scan::byte(self.line, at)? == b']' {
+            return Some(at + 1);
+        }
+        loop {
+            at = scan::space(self.line, self.value(element, at)?);
+            match scan::byte(self.line, at)? {
+                b',' => at = scan::space(self.line, at + 1),
+                b']' => return Some(at + 1),
+                _ => return None,
+            }
+        }
+    }
+
+    /// Steps over the rest of an object, from after its opening brace.
+    fn object(&mut self, node: NodeId, mut at: usize) -> Option<usize> {
+        let first = node.index() * PLACES;
+        let mut last = first;
+        loop {
+            let guess = self.memory.guesses.get(last)?.next as usize;
+            let guessed = self.memory.guesses.get(guess)?;
+            let found = if guessed.matches(self.line, at) {
+                // The spelling may have been remembered with less white space before the value.
+                at = scan::space(self.line, at + guessed.length);
+                last = guess;
+                guessed.found
+            } else {
+                let member = self.member(node, last == first, at)?;
+                self.memory.guesses.get_mut(last)?.next = index(member.guess);
+                at = member.at;
+                last = member.guess;
+                member.found
+            };
+            at = match found {
+                Found::Value(Step::Skip) => scan::value(self.line, at, &mut self.memory.nesting)?,
+                Found::Value(Step::Take(slot)) => self.leaf(slot, at)?,
+                Found::Value(Step::Walk(inner)) => self.value(inner, at)?,
+                Found::End => return Some(at),
+                Found::Nothing => return None,
+            };
+        }
+    }
+
+    #[inline]
+    fn leaf(&mut self, slot: Slot, at: usize) -> Option<usize> {
+        let end = scan::value(self.line, at, &mut self.memory.nesting)?;
+        self.sink.take(slot, self.line, at..end);
+        Some(end)
+    }
+
+    /// Reads what follows at `start` in full: a key up to its value, or the end of the object.
+    fn member(&mut self, node: NodeId, is_first: bool, start: usize) -> Option<Member> {
+        let line = self.line;
+        let mut at = scan::space(line, start);
+        let (found, end, hash) = if scan::byte(line, at)? == b'}' {
+            (Found::End, at + 1, 0)
+        } else {
+            if !is_first {
+                if scan::byte(line, at)? != b',' {
+                    return None;
+                }
+                at = scan::space(line, at + 1);
+            }
+            if scan::byte(line, at)? != b'"' {
+                return None;
+            }
+            let close = scan::string(line, at + 1)?;
+            let quoted = line.get(at + 1..close - 1)?;
+            let (step, hash) = self.step(node, quoted);
+            (Found::Value(step), scan::colon(line, close)?, hash)
+        };
+        let guess = self.remember(node, is_first, hash, line.get(start..end)?, found);
+        Some(Member { found, at: end, guess })
+    }
+
+    fn step(&self, node: NodeId, quoted: &[u8]) -> (Step, u64) {
+        if quoted.contains(&b'\\') || !quoted.is_ascii() {
+            let key = text::unquoted(quoted);
+            let hash = hash(key.as_bytes());
+            return (self.trie.step(node, key.as_bytes(), hash), hash);
+        }
+        let hash = hash(quoted);
+        (self.trie.step(node, quoted, hash), hash)
+    }
+
+    /// Writes a spelling to its place, which its key's hash determines, and returns the place.
+    fn remember(
+        &mut self,
+        node: NodeId,
+        is_first: bool,
+        hash: u64,
+        text: &[u8],
+        found: Found,
+    ) -> usize {
+        let (start, count) = if is_first { (1, FIRSTS) } else { (1 + FIRSTS, LATERS) };
+        // The upper bits of the hash, since its lower ones choose the place in the table of keys.
+        let place = node.index() * PLACES + start + (hash >> 40) as usize % count;
+        if let Some(guess) = self.memory.guesses.get_mut(place)
+            && let Some(spelling) = guess.spelling.get_mut(..text.len())
+        {
+            spelling.copy_from_slice(text);
+            guess.length = text.len();
+            guess.found = found;
+        }
+        place
+    }
+}

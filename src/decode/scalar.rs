@@ -1,0 +1,186 @@
+//! Counts, amounts and instants from the JSON text of one value. Pure; what can't be read is `None`
+//! or an error and never a guess.
+
+use crate::model::money::{PICODOLLARS_PER_USD, Usd};
+use crate::model::time::{MINUTE_MS, UnixMillis};
+use crate::model::tokens::TOKENS_PER_CALL_MAX;
+
+/// A value that is there but is no count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct NotACount;
+
+/// Reads a JSON integer from 0 to [`TOKENS_PER_CALL_MAX`]; `1.0` and `1e3` are not integers.
+#[inline]
+pub(super) fn count(raw: &[u8]) -> Result<u64, NotACount> {
+    // More digits than ten are too many, since JSON has no leading zeros.
+    if raw.is_empty() || raw.len() > 10 {
+        return Err(NotACount);
+    }
+    let mut count = 0;
+    for &byte in raw {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return Err(NotACount);
+        }
+        count = count * 10 + u64::from(digit);
+    }
+    if count <= TOKENS_PER_CALL_MAX { Ok(count) } else { Err(NotACount) }
+}
+
+/// Reads an amount in dollars, a JSON number or a string that holds one. Digits below a picodollar
+/// are cut; negative amounts are nothing.
+pub(super) fn dollars(raw: &[u8]) -> Option<Usd> {
+    let text = match raw {
+        [b'"', inner @ .., b'"'] => inner,
+        bare => bare,
+    };
+    if let Some(amount) = short_dollars(text) {
+        return Some(amount);
+    }
+    let amount = Usd::parse_truncating(std::str::from_utf8(text).ok()?).ok()?;
+    (amount >= Usd::ZERO).then_some(amount)
+}
+
+/// [`Usd::parse_truncating`] for the amounts that logs hold: up to six digits, a point and up to
+/// twelve decimals.
+fn short_dollars(text: &[u8]) -> Option<Usd> {
+    let point = text.iter().take(7).position(|&byte| byte == b'.')?;
+    let (whole, fraction) = (text.get(..point)?, text.get(point + 1..)?);
+    if whole.is_empty() || fraction.is_empty() || fraction.len() > 12 {
+        return None;
+    }
+    let mut value: u64 = 0;
+    let mut unit = PICODOLLARS_PER_USD;
+    for &byte in whole {
+        value = value * 10 + digit(byte)?;
+    }
+    for &byte in fraction {
+        value = value * 10 + digit(byte)?;
+        unit /= 10;
+    }
+    Some(Usd(i128::from(value) * unit))
+}
+
+fn digit(byte: u8) -> Option<u64> {
+    let digit = byte.wrapping_sub(b'0');
+    (digit <= 9).then_some(u64::from(digit))
+}
+
+/// Length of `2026-11-23T10:00:`.
+const TO_THE_MINUTE: usize = 17;
+
+/// Reads RFC 3339 instants. Remembers the minute it read last, since the next line is nearly always
+/// of the same one.
+#[derive(Default)]
+pub(super) struct Clock {
+    minute: Option<[u8; TO_THE_MINUTE]>,
+    at: UnixMillis,
+}
+
+impl Clock {
+    /// Returns what [`UnixMillis::parse_rfc3339`] returns.
+    pub(super) fn read(&mut self, text: &str) -> Option<UnixMillis> {
+        let (minute, rest) = text.as_bytes().split_first_chunk::<TO_THE_MINUTE>()?;
+        let within = seconds(rest);
+        match within {
+            Some(millis) if self.minute == Some(*minute) => return Some(self.at.plus(millis)),
+            _ => (),
+        }
+        let at = UnixMillis::parse_rfc3339(text)?;
+        // Only what was written in UTC, and with a plain second, tells where its minute starts.
+        if within.is_some() {
+            self.minute = Some(*minute);
+            self.at = at.floor(MINUTE_MS);
+        }
+        Some(at)
+    }
+}
+
+/// Reads `SSZ` or `SS.fffZ` as milliseconds.
+fn seconds(text: &[u8]) -> Option<i64> {
+    let (tens, units, millis) = match *text {
+        [tens, units, b'Z'] => (tens, units, 0),
+        [tens, units, b'.', a, b, c, b'Z'] => {
+            (tens, units, digit(a)? * 100 + digit(b)? * 10 + digit(c)?)
+        }
+        _ => return None,
+    };
+    let seconds = digit(tens)? * 10 + digit(units)?;
+    if seconds > 59 { None } else { i64::try_from(seconds * 1000 + millis).ok() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn only_small_whole_numbers_are_counts() {
+        for (raw, expected) in [
+            ("0", Ok(0)),
+            ("4502", Ok(4502)),
+            ("4294967295", Ok(4_294_967_295)),
+            ("4294967296", Err(NotACount)),
+            ("99999999999999999999", Err(NotACount)),
+            ("-1", Err(NotACount)),
+            ("-0", Err(NotACount)),
+            ("1.0", Err(NotACount)),
+            ("1e3", Err(NotACount)),
+            ("\"5\"", Err(NotACount)),
+            ("true", Err(NotACount)),
+            ("{}", Err(NotACount)),
+            ("", Err(NotACount)),
+        ] {
+            assert_eq!(count(raw.as_bytes()), expected, "{raw}");
+        }
+    }
+
+    #[test]
+    fn amounts_are_read_as_decimals() {
+        for (raw, picodollars) in [
+            ("0.078", Some(78_000_000_000)),
+            ("\"0.078\"", Some(78_000_000_000)),
+            ("0.07800000000000001", Some(78_000_000_000)),
+            ("7.8e-2", Some(78_000_000_000)),
+            ("12", Some(12_000_000_000_000)),
+            ("999999.999999999999", Some(999_999_999_999_999_999)),
+            ("-0.5", None),
+            ("\"\"", None),
+            ("\"$1\"", None),
+            ("{}", None),
+            ("true", None),
+        ] {
+            assert_eq!(dollars(raw.as_bytes()), picodollars.map(Usd), "{raw}");
+        }
+    }
+
+    #[test]
+    fn a_minute_with_a_leap_second_is_not_remembered_wrong() {
+        let mut clock = Clock::default();
+        for text in ["2016-12-31T23:59:60Z", "2016-12-31T23:59:01Z", "2016-12-31T23:59:02.5Z"] {
+            assert_eq!(clock.read(text), UnixMillis::parse_rfc3339(text), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn short_amounts_equal_the_general_reading(text in "[0-9]{0,7}\\.?[0-9]{0,14}") {
+            if let Some(short) = short_dollars(text.as_bytes()) {
+                prop_assert_eq!(Ok(short), Usd::parse_truncating(&text));
+            }
+        }
+
+        #[test]
+        fn a_clock_reads_what_the_general_reading_reads(
+            texts in proptest::collection::vec(
+                "(20(24-02-29|26-1[0-3]-0[0-2])[Tt ](0[0-9]|23):(0[01]|59):[0-6][0-9](\\.[0-9]{1,4})?(Z|z|\\+00:00|-01:30)?)|[^\"]{0,25}",
+                1..12,
+            )
+        ) {
+            let mut clock = Clock::default();
+            for text in texts {
+                prop_assert_eq!(clock.read(&text), UnixMillis::parse_rfc3339(&text), "{}", text);
+            }
+        }
+    }
+}
