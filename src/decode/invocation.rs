@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::model::money::Usd;
 use crate::model::names::{
-    Approximation, ErrorCode, Operation, Outcome, RecordKind, StopReason, Tier,
+    Approximations, ErrorCode, Operation, Outcome, RecordKind, StopReason, Tier,
 };
 use crate::model::time::UnixMillis;
 use crate::model::tokens::TokenCounts;
@@ -32,8 +32,9 @@ pub struct Invocation<'l> {
     pub invoked_model_id: Option<Cow<'l, str>>,
     /// ARN of the caller.
     pub identity_arn: Option<Cow<'l, str>>,
-    /// Values of the request metadata that the config chose as attributes, in its order.
-    pub attributes: Vec<Cow<'l, str>>,
+    /// Values of the request metadata that the config chose as attributes, in its order; `None`
+    /// where the call has none. Empty, and not allocated, if the config chose none.
+    pub attributes: Vec<Option<Cow<'l, str>>>,
     /// Tokens by class; a class that the log does not name is 0.
     pub tokens: TokenCounts,
     /// Output tokens spent on reasoning, a subset of the output.
@@ -56,6 +57,23 @@ pub struct Invocation<'l> {
     pub first_byte_ms: Option<u64>,
     /// What the application's own log claims the call cost.
     pub reported_cost: Option<Usd>,
-    /// What the decoder had to assume.
-    pub approximations: Vec<Approximation>,
+    /// What had to be assumed.
+    pub approximations: Approximations,
+}
+
+impl Invocation<'_> {
+    /// Returns the invocation without its borrow of the line.
+    pub fn into_owned(self) -> Invocation<'static> {
+        let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        Invocation {
+            account: self.account.map(owned),
+            region: self.region.map(owned),
+            request_id: self.request_id.map(owned),
+            model_id: owned(self.model_id),
+            invoked_model_id: self.invoked_model_id.map(owned),
+            identity_arn: self.identity_arn.map(owned),
+            attributes: self.attributes.into_iter().map(|text| text.map(owned)).collect(),
+            ..self
+        }
+    }
 }

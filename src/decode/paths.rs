@@ -254,3 +254,30 @@ pub(super) fn attribute_slot(attributes: &[String], key: &str) -> Option<Slot> {
     let place = attributes.iter().position(|known| known == key)?;
     Slot::try_from(FIELDS + place).ok()
 }
+
+/// Returns every path of the table, written out.
+#[cfg(test)]
+pub(super) fn all_paths() -> Vec<String> {
+    let mut paths = Vec::new();
+    for (roots, rows) in PATHS {
+        for root in *roots {
+            for (path, _) in *rows {
+                paths.push(format!("{root}.{path}").trim_start_matches('.').to_owned());
+            }
+        }
+    }
+    paths
+}
+
+/// Returns every key in the table.
+#[cfg(test)]
+pub(super) fn all_keys() -> Vec<&'static str> {
+    let rows = PATHS
+        .iter()
+        .flat_map(|(roots, rows)| roots.iter().copied().chain(rows.iter().map(|(path, _)| *path)));
+    let mut keys: Vec<_> =
+        rows.flat_map(|path| path.split('.')).map(|key| key.trim_end_matches("[]")).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    keys
+}

@@ -302,7 +302,7 @@ mod tests {
     #[test]
     fn nesting_of_any_depth_is_kept_apart() {
         for depth in [1, 63, 64, 65, 128, 129, 1_000_000] {
-            let kinds = |at: usize| at % 3 == 0 || at % 64 == 5;
+            let kinds = |at: usize| at.is_multiple_of(3) || at % 64 == 5;
             let mut line = String::new();
             for at in 0..depth {
                 line += if kinds(at) { "{\"k\":" } else { "[" };

@@ -39,7 +39,7 @@ enum Found {
 #[derive(Clone, Copy)]
 struct Guess {
     spelling: [u8; SPELLING_MAX],
-    length: u8,
+    length: usize,
     /// Place of the guess that followed last time, counted in the whole table.
     next: u32,
     found: Found,
@@ -53,7 +53,7 @@ impl Guess {
     /// Tells whether the line continues with this spelling at `at`.
     #[inline]
     fn matches(&self, line: &[u8], at: usize) -> bool {
-        let length = usize::from(self.length);
+        let length = self.length;
         let mut from = 0;
         loop {
             let (Some(text), Some(spelling)) =
@@ -178,7 +178,7 @@ impl<S: Sink> Walk<'_, S> {
             let guessed = self.memory.guesses.get(guess)?;
             let found = if guessed.matches(self.line, at) {
                 // The spelling may have been remembered with less white space before the value.
-                at = scan::space(self.line, at + usize::from(guessed.length));
+                at = scan::space(self.line, at + guessed.length);
                 last = guess;
                 guessed.found
             } else {
@@ -250,17 +250,14 @@ impl<S: Sink> Walk<'_, S> {
         found: Found,
     ) -> usize {
         let (start, count) = if is_first { (1, FIRSTS) } else { (1 + FIRSTS, LATERS) };
-        #[expect(clippy::cast_possible_truncation, reason = "only some bits are wanted")]
+        // The upper bits of the hash, since its lower ones choose the place in the table of keys.
         let place = node.index() * PLACES + start + (hash >> 40) as usize % count;
-        let length = text.len();
-        if let Some(guess) = self.memory.guesses.get_mut(place) {
-            if let (Some(spelling), Ok(short)) =
-                (guess.spelling.get_mut(..length), u8::try_from(length))
-            {
-                spelling.copy_from_slice(text);
-                guess.length = short;
-                guess.found = found;
-            }
+        if let Some(guess) = self.memory.guesses.get_mut(place)
+            && let Some(spelling) = guess.spelling.get_mut(..text.len())
+        {
+            spelling.copy_from_slice(text);
+            guess.length = text.len();
+            guess.found = found;
         }
         place
     }
