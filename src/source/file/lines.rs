@@ -1,0 +1,187 @@
+//! Whole lines out of chunks of bytes: where a line ends, which lines are too long, what is padding.
+//!
+//! Pure functions and a chunker over any reader (`scan`, stdin). It must never look into a line:
+//! a line is the bytes up to a line feed. NUL bytes before a line are padding: they are what a
+//! writer without `O_APPEND` leaves behind when its file is truncated under it.
+
+use std::io::{self, Read};
+
+/// Whole lines that are short enough, and how many were not.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Admitted {
+    /// Lines, each with its line feed; only the last line of an input may lack it.
+    pub lines: Vec<u8>,
+    /// Lines that were left out because they are longer than the limit.
+    pub oversized: u64,
+}
+
+/// Returns how many bytes of `bytes` are whole lines.
+pub fn whole_len(bytes: &[u8]) -> usize {
+    memchr::memrchr(b'\n', bytes).map_or(0, |at| at.saturating_add(1))
+}
+
+/// Returns `line` without the NULs before it.
+pub fn without_padding(line: &[u8]) -> &[u8] {
+    let padding = line.iter().take_while(|&&byte| byte == 0).count();
+    line.get(padding..).unwrap_or_default()
+}
+
+/// Leaves out the lines of `lines` that are longer than `line_bytes_max` (line feed not counted)
+/// and the padding before lines. Costs one scan for NUL where nothing can be too long.
+pub fn admit(lines: Vec<u8>, line_bytes_max: usize) -> Admitted {
+    if lines.len() <= line_bytes_max && memchr::memchr(0, &lines).is_none() {
+        return Admitted { lines, oversized: 0 };
+    }
+    let mut admitted = Admitted { lines: Vec::with_capacity(lines.len()), oversized: 0 };
+    for line in lines.split_inclusive(|&byte| byte == b'\n') {
+        let line = without_padding(line);
+        let text = line.strip_suffix(b"\n").unwrap_or(line);
+        if text.len() > line_bytes_max {
+            admitted.oversized = admitted.oversized.saturating_add(1);
+        } else {
+            admitted.lines.extend_from_slice(line);
+        }
+    }
+    admitted
+}
+
+/// Cuts what a reader gives into chunks of whole lines.
+///
+/// Holds one chunk and one line at most, however long a line is.
+#[derive(Debug)]
+pub struct LineChunks<R> {
+    reader: R,
+    chunk_bytes: usize,
+    line_bytes_max: usize,
+    carry: Vec<u8>,
+    /// How much of `carry` is known to hold no line feed.
+    scanned: usize,
+    skipping: bool,
+    oversized: u64,
+    ended: bool,
+}
+
+impl<R: Read> LineChunks<R> {
+    /// Reads `reader` in chunks of about `chunk_bytes`; lines longer than `line_bytes_max` are
+    /// left out and counted.
+    pub fn new(reader: R, chunk_bytes: usize, line_bytes_max: usize) -> Self {
+        Self {
+            reader,
+            chunk_bytes: chunk_bytes.max(1),
+            line_bytes_max,
+            carry: Vec::new(),
+            scanned: 0,
+            skipping: false,
+            oversized: 0,
+            ended: false,
+        }
+    }
+
+    /// Returns the next whole lines, or `None` after the last one.
+    ///
+    /// The last line of the input is returned also without a line feed. Fails as the reader
+    /// fails; all whole lines before the failure were returned by then or follow on the next call.
+    pub fn next_chunk(&mut self) -> io::Result<Option<Admitted>> {
+        loop {
+            if self.skipping {
+                self.skip_line()?;
+                self.skipping = false;
+                self.scanned = 0;
+                self.oversized = self.oversized.saturating_add(1);
+            }
+            let fresh = self.carry.get(self.scanned..).unwrap_or_default();
+            let whole = match whole_len(fresh) {
+                0 if self.ended => self.carry.len(),
+                0 => 0,
+                whole => self.scanned.saturating_add(whole),
+            };
+            if whole > 0 {
+                let rest = self.carry.split_off(whole);
+                let lines = std::mem::replace(&mut self.carry, rest);
+                self.scanned = self.carry.len();
+                let mut admitted = admit(lines, self.line_bytes_max);
+                admitted.oversized += std::mem::take(&mut self.oversized);
+                return Ok(Some(admitted));
+            }
+            if self.ended {
+                let oversized = std::mem::take(&mut self.oversized);
+                return Ok((oversized > 0).then(|| Admitted { lines: Vec::new(), oversized }));
+            }
+            self.scanned = self.carry.len();
+            self.skipping = without_padding(&self.carry).len() > self.line_bytes_max;
+            if !self.skipping {
+                self.fill()?;
+            }
+        }
+    }
+
+    /// Drops the rest of a line that is too long, with its line feed.
+    fn skip_line(&mut self) -> io::Result<()> {
+        loop {
+            if let Some(end) = memchr::memchr(b'\n', &self.carry) {
+                drop(self.carry.drain(..=end));
+                return Ok(());
+            }
+            self.carry.clear();
+            if self.ended {
+                return Ok(());
+            }
+            self.fill()?;
+        }
+    }
+
+    /// Appends up to a chunk to what is carried.
+    fn fill(&mut self) -> io::Result<()> {
+        let wanted = u64::try_from(self.chunk_bytes).unwrap_or(u64::MAX);
+        let read = self.reader.by_ref().take(wanted).read_to_end(&mut self.carry)?;
+        self.ended = read < self.chunk_bytes;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The rule in its plainest form: split everything, then filter.
+    fn plain(input: &[u8], max: usize) -> Admitted {
+        let mut all = Admitted::default();
+        for line in input.split_inclusive(|&byte| byte == b'\n') {
+            let start = line.iter().position(|&byte| byte != 0).unwrap_or(line.len());
+            let line = &line[start..];
+            if line.len() - usize::from(line.ends_with(b"\n")) > max {
+                all.oversized += 1;
+            } else {
+                all.lines.extend_from_slice(line);
+            }
+        }
+        all
+    }
+
+    proptest! {
+        #[test]
+        fn chunks_of_any_size_give_the_lines_of_the_whole(
+            input in prop::collection::vec(prop::sample::select(&b"ab\n\0"[..]), 0..300),
+            chunk in 1_usize..40,
+            max in 0_usize..12,
+        ) {
+            let mut chunks = LineChunks::new(input.as_slice(), chunk, max);
+            let mut all = Admitted::default();
+            while let Some(mut part) = chunks.next_chunk().unwrap() {
+                all.lines.append(&mut part.lines);
+                all.oversized += part.oversized;
+            }
+            prop_assert_eq!(all, plain(&input, max));
+        }
+    }
+
+    #[test]
+    fn a_line_of_many_megabytes_is_never_held() {
+        let long = io::repeat(b'x').take(100 << 20).chain(&b"\nok\n"[..]);
+        let mut chunks = LineChunks::new(long, 4096, 1 << 20);
+        let first = chunks.next_chunk().unwrap().unwrap();
+        assert_eq!(first, Admitted { lines: b"ok\n".to_vec(), oversized: 1 });
+        assert!(chunks.carry.capacity() <= 4 << 20, "{}", chunks.carry.capacity());
+    }
+}

@@ -1,0 +1,383 @@
+//! One known generation of a log, and how its next lines are read.
+//!
+//! It reads whole lines and verifies after reading that the file is still the one it read. It must
+//! never emit: the caller gets what was read together with the position that belongs to it.
+
+use std::io;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+use super::content::{Content, FileKey, GzipEnd};
+use super::identity::advance;
+use super::lines::{admit, whole_len, without_padding};
+use crate::ledger::position::LogPosition;
+use crate::source::FileChange;
+
+/// Bytes read at a time, and about the size of a batch.
+pub(super) const CHUNK_BYTES: usize = 256 << 10;
+/// Bytes scanned at a time where a line is only measured.
+const SCAN_BYTES: usize = 64 << 10;
+
+/// A generation that is in the ledger or is about to be.
+#[derive(Debug)]
+pub(super) struct Log {
+    /// What the ledger knows once everything emitted is committed.
+    pub(super) position: LogPosition,
+    /// Path of the last look, as in `position`.
+    pub(super) path: PathBuf,
+    /// Path under which the glob matched it, for finding its rotated siblings.
+    pub(super) seat: Option<PathBuf>,
+    /// Whether it must not be read yet: it is a copy of another log, or that is not known yet.
+    pub(super) held: bool,
+    /// Whether everything was read that the last look saw.
+    pub(super) settled: bool,
+    /// Whether reading failed and is to be tried again at the next full look.
+    pub(super) failed: bool,
+    /// Whether its damage was reported.
+    pub(super) reported: bool,
+    /// Since when its file is found by no path.
+    pub(super) missing_ms: Option<i64>,
+    /// Whether the inode in `position` still belongs to this generation, as far as is known.
+    pub(super) owner: bool,
+    /// Whether the last full look found its file by a path.
+    pub(super) found: bool,
+    /// Whether it was renamed or is a rotated copy: not the file that is written to.
+    pub(super) retired: bool,
+    pub(super) content: Option<Content>,
+    /// When `content` was used last, for closing the one that was not used for longest.
+    pub(super) used: u64,
+    /// Size of the file, compressed if it is.
+    pub(super) size: u64,
+    /// Modification time of the last look.
+    pub(super) modified_ns: i64,
+    /// Modification time that was known before this look.
+    pub(super) modified_before_ns: i64,
+    /// Last time that size or modification time were seen to differ.
+    pub(super) changed_ms: i64,
+    /// Whether the content must be checked before it is read on.
+    pub(super) unchecked: bool,
+    /// Bytes from the offset to here hold no line feed.
+    pub(super) scanned_to: u64,
+    /// Where the uncompressed content ends, once it was read to its end.
+    pub(super) gzip_end: Option<GzipEnd>,
+    /// Bytes that were seen to exist; those nobody finds are lost.
+    pub(super) owed_to: u64,
+    /// While set, copies of a generation that ended may still turn up.
+    pub(super) grace_until_ms: Option<i64>,
+    pub(super) changes: Vec<FileChange>,
+    /// Whether `position` or `changes` are to be emitted without lines.
+    pub(super) dirty: bool,
+    /// `seen_ms` as it was last emitted.
+    pub(super) stored_seen_ms: i64,
+}
+
+/// What was read: emit it, with the position moved already.
+#[derive(Debug, Default)]
+pub(super) struct Chunk {
+    pub(super) from: u64,
+    pub(super) lines: Vec<u8>,
+    pub(super) oversized: u64,
+    pub(super) truncated: u64,
+}
+
+/// The result of reading on.
+#[derive(Debug)]
+pub(super) enum Step {
+    Lines(Chunk),
+    /// No whole line is left.
+    Idle,
+    /// The content before the position changed: another generation.
+    Rewritten,
+}
+
+impl Log {
+    pub(super) fn restored(position: LogPosition) -> Self {
+        let path = PathBuf::from(std::ffi::OsString::from_vec(position.path.clone()));
+        Self {
+            path,
+            seat: None,
+            // The inode of a plain file that ended may have been given to another since.
+            owner: !position.ended || position.compressed,
+            held: position.offset == 0,
+            settled: false,
+            failed: false,
+            reported: false,
+            missing_ms: None,
+            found: false,
+            retired: false,
+            content: None,
+            used: 0,
+            size: 0,
+            modified_ns: i64::MIN,
+            modified_before_ns: position.modified_ns,
+            changed_ms: 0,
+            unchecked: true,
+            scanned_to: position.offset,
+            gzip_end: None,
+            owed_to: position.offset,
+            grace_until_ms: None,
+            changes: Vec::new(),
+            dirty: false,
+            stored_seen_ms: position.seen_ms,
+            position,
+        }
+    }
+
+    pub(super) fn key(&self) -> FileKey {
+        FileKey { device: self.position.device, inode: self.position.inode }
+    }
+
+    /// Nothing of it was read yet, so its content says nothing about it.
+    pub(super) fn is_blank(&self) -> bool {
+        self.position.offset == 0
+    }
+
+    /// Its file is there (or held open) and may be read.
+    pub(super) fn is_alive(&self) -> bool {
+        !self.position.ended && self.owner && (self.found || self.content.is_some())
+    }
+
+    pub(super) fn place(&mut self, path: &Path, key: FileKey) {
+        path.clone_into(&mut self.path);
+        self.position.path = path.as_os_str().as_bytes().to_vec();
+        self.position.device = key.device;
+        self.position.inode = key.inode;
+    }
+
+    /// Bytes that are known to wait (of plain files).
+    pub(super) fn backlog(&self) -> u64 {
+        if !self.is_alive() || self.position.compressed {
+            return 0;
+        }
+        self.size.saturating_sub(self.scanned_to.max(self.position.offset))
+    }
+
+    /// Whether bytes behind the position wait for the end of their line.
+    pub(super) fn has_tail(&self) -> bool {
+        self.scanned_to > self.position.offset
+    }
+
+    /// Its file is where it was, also if nothing more is expected of it.
+    pub(super) fn is_there(&self) -> bool {
+        self.owner && self.found
+    }
+
+    /// Takes what a look saw of the file; returns whether it changed.
+    pub(super) fn saw(&mut self, size: u64, modified_ns: i64, now_ms: i64) -> bool {
+        let changed = (self.size, self.modified_ns) != (size, modified_ns);
+        if changed {
+            (self.size, self.modified_ns) = (size, modified_ns);
+            self.changed_ms = now_ms;
+            self.unchecked = true;
+            self.reported = false;
+        }
+        if changed || self.failed {
+            self.settled = false;
+            self.failed = false;
+        }
+        if changed && self.position.compressed {
+            // The decoder can't go on behind an end that it met.
+            self.content = None;
+        }
+        if !self.position.compressed {
+            self.owed_to = self.owed_to.max(size);
+        }
+        changed
+    }
+
+    /// Nothing more is read from its file, if it still has one.
+    pub(super) fn end(&mut self) {
+        self.position.ended = true;
+        self.owner = false;
+        self.found = false;
+        self.missing_ms = None;
+        self.content = None;
+        self.dirty = true;
+    }
+
+    /// Where the content ends for this look.
+    fn limit(&self) -> u64 {
+        if self.position.compressed { u64::MAX } else { self.size }
+    }
+
+    /// Whether reading on can give anything.
+    pub(super) fn may_read(&self) -> bool {
+        self.is_alive() && !self.held && !self.settled && self.limit() > self.position.offset
+    }
+
+    /// Reads the next whole lines, at most about `bytes` of them, and moves the position.
+    pub(super) fn read(&mut self, bytes: usize, line_bytes_max: usize) -> io::Result<Step> {
+        let limit = self.limit();
+        let Some(content) = self.content.as_mut() else { return Ok(Step::Idle) };
+        let from = self.position.offset;
+        let mut reader = Reader { content, from, limit, line_bytes_max };
+        let piece = reader.next(self.scanned_to, bytes)?;
+        let piece = match piece {
+            Piece::None { scanned_to } => {
+                self.scanned_to = scanned_to;
+                self.settled = true;
+                self.gzip_end = content.gzip_end();
+                if self.position.compressed {
+                    self.owed_to = self.owed_to.max(scanned_to);
+                }
+                return Ok(Step::Idle);
+            }
+            Piece::Lines(piece) => piece,
+        };
+        self.take(piece, line_bytes_max)
+    }
+
+    /// Takes what follows the last line feed of a finished file: as a line if it is a whole
+    /// record, else as truncated.
+    pub(super) fn read_tail(
+        &mut self,
+        line_bytes_max: usize,
+        is_whole_record: fn(&[u8]) -> bool,
+    ) -> io::Result<Step> {
+        let (from, to) = (self.position.offset, self.scanned_to);
+        let Some(content) = self.content.as_mut() else { return Ok(Step::Idle) };
+        let length = to.saturating_sub(from);
+        if length > (line_bytes_max as u64).saturating_add(1) {
+            let piece = RawPiece { raw: Vec::new(), to, oversized: 1 };
+            return self.take(piece, line_bytes_max);
+        }
+        let Some(raw) = content.range(from, to)? else { return Ok(Step::Rewritten) };
+        let step = self.take(RawPiece { raw, to, oversized: 0 }, line_bytes_max)?;
+        let Step::Lines(mut chunk) = step else { return Ok(step) };
+        if !chunk.lines.is_empty() && !is_whole_record(&chunk.lines) {
+            chunk.lines.clear();
+            chunk.truncated = 1;
+        }
+        Ok(Step::Lines(chunk))
+    }
+
+    fn take(&mut self, piece: RawPiece, line_bytes_max: usize) -> io::Result<Step> {
+        let from = self.position.offset;
+        let Some(content) = self.content.as_mut() else { return Ok(Step::Idle) };
+        let mut moved = self.position.clone();
+        if !advance(content, &mut moved, &piece.raw, piece.to)? {
+            return Ok(Step::Rewritten);
+        }
+        content.release(piece.to);
+        moved.modified_ns = self.modified_ns;
+        self.position = moved;
+        self.scanned_to = piece.to;
+        self.owed_to = self.owed_to.max(piece.to);
+        let admitted = admit(piece.raw, line_bytes_max);
+        let oversized = admitted.oversized.saturating_add(piece.oversized);
+        Ok(Step::Lines(Chunk { from, lines: admitted.lines, oversized, truncated: 0 }))
+    }
+}
+
+struct RawPiece {
+    raw: Vec<u8>,
+    to: u64,
+    oversized: u64,
+}
+
+enum Piece {
+    Lines(RawPiece),
+    None { scanned_to: u64 },
+}
+
+struct Reader<'c> {
+    content: &'c mut Content,
+    from: u64,
+    limit: u64,
+    line_bytes_max: usize,
+}
+
+impl Reader<'_> {
+    fn next(&mut self, scanned_to: u64, bytes: usize) -> io::Result<Piece> {
+        let mut raw = Vec::new();
+        if scanned_to <= self.from {
+            let bytes = self.clip(self.from, bytes);
+            self.content.read_at(self.from, bytes, &mut raw)?;
+            let whole = whole_len(&raw);
+            if whole > 0 {
+                raw.truncate(whole);
+                let to = self.from.saturating_add(whole as u64);
+                return Ok(Piece::Lines(RawPiece { raw, to, oversized: 0 }));
+            }
+        }
+        // A line that is longer than a chunk, or that was half-written at the last look: it is
+        // found again in the file, since thousands of files can't each keep a buffer.
+        let padding = self.padding(&raw)?;
+        let searched = self.from.saturating_add(raw.len() as u64).max(scanned_to);
+        let start = self.from.saturating_add(padding);
+        let text = raw.iter().rposition(|&byte| byte != 0).map_or(0, |at| at.saturating_add(1));
+        let text_to = self.from.saturating_add(text as u64).max(scanned_to);
+        drop(raw);
+        match self.find_line_end(searched, start, text_to)? {
+            Err(scanned_to) => Ok(Piece::None { scanned_to }),
+            Ok(to) => self.long_line(start, to),
+        }
+    }
+
+    fn long_line(&mut self, start: u64, to: u64) -> io::Result<Piece> {
+        let length = to.saturating_sub(start).saturating_sub(1);
+        if length > self.line_bytes_max as u64 {
+            return Ok(Piece::Lines(RawPiece { raw: Vec::new(), to, oversized: 1 }));
+        }
+        Ok(match self.content.range(start, to)? {
+            Some(raw) => Piece::Lines(RawPiece { raw, to, oversized: 0 }),
+            None => Piece::None { scanned_to: self.from },
+        })
+    }
+
+    fn clip(&self, at: u64, bytes: usize) -> usize {
+        usize::try_from(self.limit.saturating_sub(at)).unwrap_or(usize::MAX).min(bytes)
+    }
+
+    /// Counts the NULs before the line, whose first bytes may be in `raw` already.
+    fn padding(&mut self, raw: &[u8]) -> io::Result<u64> {
+        let mut piece = raw.to_vec();
+        let mut padding = 0_u64;
+        loop {
+            if piece.is_empty() {
+                let at = self.from.saturating_add(padding);
+                let bytes = self.clip(at, SCAN_BYTES);
+                if self.content.read_at(at, bytes, &mut piece)? == 0 {
+                    return Ok(padding);
+                }
+            }
+            let rest = without_padding(&piece).len();
+            padding = padding.saturating_add(piece.len().saturating_sub(rest) as u64);
+            if rest > 0 {
+                return Ok(padding);
+            }
+            piece.clear();
+        }
+    }
+
+    /// Returns where the line ends, or how far there is none. A file may be filled with NULs in
+    /// advance, so NULs at its end do not count as looked at.
+    fn find_line_end(
+        &mut self,
+        from: u64,
+        start: u64,
+        text_to: u64,
+    ) -> io::Result<Result<u64, u64>> {
+        let mut at = from;
+        let mut scanned_to = text_to;
+        let mut piece = Vec::new();
+        loop {
+            piece.clear();
+            let bytes = self.clip(at, SCAN_BYTES);
+            let read = self.content.read_at(at, bytes, &mut piece)?;
+            if read == 0 {
+                return Ok(Err(scanned_to));
+            }
+            if let Some(end) = memchr::memchr(b'\n', &piece) {
+                return Ok(Ok(at.saturating_add(end as u64).saturating_add(1)));
+            }
+            if let Some(last) = piece.iter().rposition(|&byte| byte != 0) {
+                scanned_to = at.saturating_add(last as u64).saturating_add(1);
+            }
+            at = at.saturating_add(read as u64);
+            if at.saturating_sub(start) > self.line_bytes_max as u64 {
+                self.content.release(at);
+            }
+        }
+    }
+}
