@@ -58,7 +58,8 @@ impl Bell {
     /// and made again is watched again. Returns the folders that newly can't be watched.
     pub fn watch(&mut self, patterns: &[String]) -> Vec<WatchProblem> {
         let Some(watcher) = self.watcher.as_mut() else { return Vec::new() };
-        let folders: BTreeSet<PathBuf> = patterns.iter().flat_map(|text| folders_of(text)).collect();
+        let folders: BTreeSet<PathBuf> =
+            patterns.iter().flat_map(|text| folders_of(text)).collect();
         for gone in self.watched.difference(&folders) {
             // The folder may be gone already, and with it the watch.
             drop(watcher.unwatch(gone));

@@ -90,7 +90,12 @@ impl Content {
 
     /// Appends the bytes from `at` on to `out`, `wanted` of them or fewer at the end of what
     /// exists. Returns how many.
-    pub(super) fn read_at(&mut self, at: u64, wanted: usize, out: &mut Vec<u8>) -> io::Result<usize> {
+    pub(super) fn read_at(
+        &mut self,
+        at: u64,
+        wanted: usize,
+        out: &mut Vec<u8>,
+    ) -> io::Result<usize> {
         match self {
             Self::Plain(file) => read_plain(file, at, wanted, out),
             Self::Gzip(gzip) => gzip.read_at(at, wanted, out),

@@ -90,7 +90,11 @@ impl View {
 
     /// Adds the regular files in `folder` whose names are rotated forms of one of `bases`, and
     /// returns them.
-    pub(super) fn add_siblings(&mut self, folder: &Path, bases: &BTreeSet<Vec<u8>>) -> Vec<FileKey> {
+    pub(super) fn add_siblings(
+        &mut self,
+        folder: &Path,
+        bases: &BTreeSet<Vec<u8>>,
+    ) -> Vec<FileKey> {
         if !self.listings.contains_key(folder) {
             let listing = match std::fs::read_dir(folder) {
                 Ok(entries) => entries.filter_map(|entry| Some(entry.ok()?.path())).collect(),
@@ -243,7 +247,7 @@ impl Globs {
                     Ok(_) => {}
                     Err(error) => {
                         let path = error.path().to_owned();
-                        view.problem(&path, ProblemKind::List, error.into_error());
+                        view.problem(&path, ProblemKind::List, error.into());
                     }
                 }
             }

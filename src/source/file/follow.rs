@@ -82,7 +82,8 @@ impl FileSource {
     pub(super) fn close_surplus(&mut self, kept: LogId) {
         let open = self.logs.values().filter(|log| log.content.is_some()).count();
         for _ in self.config.open_files_max.max(1)..open {
-            let others = self.logs.iter_mut().filter(|(id, log)| **id != kept && log.content.is_some());
+            let others =
+                self.logs.iter_mut().filter(|(id, log)| **id != kept && log.content.is_some());
             // A file without a path can't be opened again, so its handle goes last.
             let oldest = others.min_by_key(|(_, log)| (log.missing_ms.is_some(), log.used));
             if let Some((_, log)) = oldest {
@@ -96,8 +97,9 @@ impl FileSource {
         let mut read_bytes = 0_u64;
         loop {
             let waiting = self.logs.iter().filter(|(_, log)| log.may_read());
-            let (gzip, plain): (Vec<_>, Vec<_>) =
-                waiting.map(|(&id, log)| (id, log.position.compressed)).partition(|&(_, gzip)| gzip);
+            let (gzip, plain): (Vec<_>, Vec<_>) = waiting
+                .map(|(&id, log)| (id, log.position.compressed))
+                .partition(|&(_, gzip)| gzip);
             // One gzip file at a time: each decoder holds a window.
             let round: Vec<LogId> = plain.iter().chain(gzip.first()).map(|&(id, _)| id).collect();
             if round.is_empty() {
@@ -124,7 +126,7 @@ impl FileSource {
             Ready::Yes => {}
             Ready::No => return ControlFlow::Continue(0),
             Ready::Rewritten => {
-                self.cut(id, emit)?;
+                self.cut_between(id, emit)?;
                 return ControlFlow::Continue(0);
             }
         }
@@ -137,7 +139,7 @@ impl FileSource {
                 ControlFlow::Continue(0)
             }
             Ok(Step::Rewritten) => {
-                self.cut(id, emit)?;
+                self.cut_between(id, emit)?;
                 ControlFlow::Continue(0)
             }
             Err(error) => {
@@ -172,10 +174,22 @@ impl FileSource {
     }
 
     /// Emits a position without lines.
-    pub(super) fn emit_position(&mut self, id: LogId, lost: u64, emit: Emit<'_>) -> ControlFlow<()> {
+    pub(super) fn emit_position(
+        &mut self,
+        id: LogId,
+        lost: u64,
+        emit: Emit<'_>,
+    ) -> ControlFlow<()> {
         let Some(log) = self.logs.get(&id) else { return ControlFlow::Continue(()) };
         let chunk = Chunk { from: log.position.offset, ..Chunk::default() };
         self.emit(id, chunk, lost, emit).map_continue(drop)
+    }
+
+    /// Ends a generation whose file was cut while it was read: the look before does not know what
+    /// is there now.
+    fn cut_between(&mut self, id: LogId, emit: Emit<'_>) -> ControlFlow<()> {
+        self.wake_in(0);
+        self.cut(id, emit)
     }
 
     /// Ends a generation whose file was cut or rewritten; its copies may still turn up.
@@ -188,8 +202,6 @@ impl FileSource {
         let seat = log.seat.clone().unwrap_or_else(|| log.path.clone());
         let threshold = log.modified_before_ns;
         self.expect_siblings(seat, threshold);
-        // The look that found this does not yet know the new generation.
-        self.wake_in(0);
         self.emit_position(id, 0, emit)
     }
 
@@ -246,7 +258,9 @@ impl FileSource {
 
     fn settle_tail(&mut self, id: LogId, emit: Emit<'_>) -> ControlFlow<()> {
         let Some(log) = self.logs.get(&id) else { return ControlFlow::Continue(()) };
-        if !(log.has_tail() && log.settled && !log.failed && log.found && log.is_alive()) || log.held {
+        if !(log.has_tail() && log.settled && !log.failed && log.found && log.is_alive())
+            || log.held
+        {
             return ControlFlow::Continue(());
         }
         let finished = match log.gzip_end {
@@ -281,13 +295,13 @@ impl FileSource {
         match self.prepare(id) {
             Ready::Yes => {}
             Ready::No => return ControlFlow::Continue(()),
-            Ready::Rewritten => return self.cut(id, emit),
+            Ready::Rewritten => return self.cut_between(id, emit),
         }
         let Some(log) = self.logs.get_mut(&id) else { return ControlFlow::Continue(()) };
         match log.read_tail(line_bytes_max, is_whole_record) {
             Ok(Step::Lines(chunk)) => self.emit(id, chunk, 0, emit).map_continue(drop),
             Ok(Step::Idle) => ControlFlow::Continue(()),
-            Ok(Step::Rewritten) => self.cut(id, emit),
+            Ok(Step::Rewritten) => self.cut_between(id, emit),
             Err(error) => {
                 self.failed(id, error);
                 ControlFlow::Continue(())

@@ -97,7 +97,9 @@ fn mark_steps(position: &mut LogPosition, raw: &[u8], to: u64) {
     let covered = usize::try_from(MARK_BYTES).unwrap_or(MARK_STEP_BYTES);
     let mut step = MARK_STEP_BYTES;
     while let Some(line_end) = raw.get(..step).map(whole_len) {
-        if let Some(bytes) = line_end.checked_sub(covered).and_then(|start| raw.get(start..line_end)) {
+        if let Some(bytes) =
+            line_end.checked_sub(covered).and_then(|start| raw.get(start..line_end))
+        {
             let at = raw_from.saturating_add(line_end as u64);
             push_mark(position, Mark { at, hash: stored_hash(bytes) });
         }
@@ -189,7 +191,8 @@ impl Probe {
         if content.compressed() {
             let mut beyond = Vec::new();
             let bytes = usize::try_from(COMPARED_BYTES).unwrap_or(0);
-            let last = self.hashes.iter().filter(|(_, hash)| hash.is_some()).map(|(&at, _)| at).max();
+            let last =
+                self.hashes.iter().filter(|(_, hash)| hash.is_some()).map(|(&at, _)| at).max();
             let from = last.unwrap_or(0);
             loop {
                 beyond.clear();

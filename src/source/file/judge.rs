@@ -64,12 +64,8 @@ impl FileSource {
         expected: &Expected,
         emit: Emit<'_>,
     ) -> ControlFlow<()> {
-        let read: BTreeSet<FileKey> = self
-            .logs
-            .values()
-            .filter(|log| log.owner && !log.is_blank())
-            .map(Log::key)
-            .collect();
+        let read: BTreeSet<FileKey> =
+            self.logs.values().filter(|log| log.owner && !log.is_blank()).map(Log::key).collect();
         let unknown = view.files.values().filter(|found| !read.contains(&found.key));
         let mut unknown: Vec<&Found> = unknown.collect();
         // Oldest first; of the same age the rotated ones (`.2`, `.1`) before the current one.
@@ -130,9 +126,8 @@ impl FileSource {
         emit: Emit<'_>,
     ) -> ControlFlow<()> {
         let memo = self.memos.get(&found.key).copied();
-        let same = memo.filter(|memo| {
-            (memo.size, memo.modified_ns) == (found.size, found.modified_ns)
-        });
+        let same =
+            memo.filter(|memo| (memo.size, memo.modified_ns) == (found.size, found.modified_ns));
         let changed_ms = same.map_or(self.now_ms, |memo| memo.changed_ms);
         let quiet_ms = self.now_ms.saturating_sub(changed_ms);
         let is_expected = since_ns.is_some_and(|since| found.modified_ns >= since);
@@ -140,8 +135,10 @@ impl FileSource {
             return ControlFlow::Continue(());
         }
         let is_gzip_name = found.path.extension().is_some_and(|extension| extension == "gz");
-        if memo.is_some() && same.is_none_or(|memo| memo.verdict == Verdict::Postpone)
-            && is_gzip_name && quiet_ms < GZIP_REST_MS
+        if memo.is_some()
+            && same.is_none_or(|memo| memo.verdict == Verdict::Postpone)
+            && is_gzip_name
+            && quiet_ms < GZIP_REST_MS
         {
             self.wake_in(GZIP_REST_MS.saturating_sub(quiet_ms));
             self.note(found, changed_ms, Verdict::Postpone);
@@ -207,7 +204,8 @@ impl FileSource {
             .collect();
         let mut verdict = Verdict::New;
         if !similar.is_empty() {
-            let positions = similar.iter().filter_map(|id| self.logs.get(id)).map(|log| &log.position);
+            let positions =
+                similar.iter().filter_map(|id| self.logs.get(id)).map(|log| &log.position);
             probe.read_marks(&mut content, positions)?;
         }
         for id in similar {

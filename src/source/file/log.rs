@@ -4,8 +4,8 @@
 //! never emit: the caller gets what was read together with the position that belongs to it.
 
 use std::io;
-use std::path::{Path, PathBuf};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
 
 use super::content::{Content, FileKey, GzipEnd};
 use super::identity::advance;

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use super::content::{FileKey, modified_ns};
 use super::discover::{Found, View, bases_of, is_rotated_name};
 use super::follow::Ready;
+use super::log::Log;
 use super::{Emit, FileSource};
 use crate::ledger::position::LogId;
 use crate::source::FileChange;
@@ -37,7 +38,10 @@ impl FileSource {
         let Some(log) = self.logs.get_mut(&id) else { return false };
         let Ok(metadata) = std::fs::metadata(path) else { return false };
         let same = FileKey::of(&metadata) == log.key() && log.is_alive() && !log.held;
-        if !same || log.is_blank() || log.position.compressed || metadata.len() < log.position.offset
+        if !same
+            || log.is_blank()
+            || log.position.compressed
+            || metadata.len() < log.position.offset
         {
             return false;
         }
@@ -64,12 +68,9 @@ impl FileSource {
         }
         self.find_known(&mut view);
         self.note_successions(&view);
-        let cut_before = self.bind(&view, emit)?;
+        self.bind(&view, emit)?;
         let expected = self.find_expected(&mut view);
         self.judge_all(&view, &expected, emit)?;
-        if cut_before {
-            self.wake_in(0);
-        }
         self.index_paths(&view);
         self.sweep.problems.append(&mut view.problems);
         self.memos.retain(|key, _| view.files.contains_key(key));
@@ -104,7 +105,7 @@ impl FileSource {
     /// Notes the paths that hold a file which is no known log, although another one was there.
     fn note_successions(&mut self, view: &View) {
         let owned: BTreeSet<FileKey> =
-            self.logs.values().filter(|log| log.owner).map(super::log::Log::key).collect();
+            self.logs.values().filter(|log| log.owner).map(Log::key).collect();
         let mut by_folder: BTreeMap<&Path, Vec<LogId>> = BTreeMap::new();
         for (&id, log) in &self.logs {
             by_folder.entry(log.path.parent().unwrap_or(&log.path)).or_default().push(id);
@@ -122,7 +123,9 @@ impl FileSource {
             let threshold = before
                 .filter(|log| {
                     let other = log.path.file_name().unwrap_or_default().as_bytes();
-                    other == real_name || other == name || is_rotated_name(name, other)
+                    other == real_name
+                        || other == name
+                        || is_rotated_name(name, other)
                         || log.seat.as_ref() == Some(seat)
                 })
                 .map(|log| log.modified_before_ns)
@@ -169,31 +172,27 @@ impl FileSource {
         expected
     }
 
-    /// Ties known logs to the files that were found; returns whether one was cut.
-    fn bind(&mut self, view: &View, emit: Emit<'_>) -> ControlFlow<(), bool> {
+    /// Ties known logs to the files that were found, and ends those whose content changed.
+    fn bind(&mut self, view: &View, emit: Emit<'_>) -> ControlFlow<()> {
         let owners: Vec<LogId> =
             self.logs.iter().filter(|(_, log)| log.owner).map(|(&id, _)| id).collect();
         for id in owners {
-            let Some(log) = self.logs.get_mut(&id) else { continue };
-            let Some(found) = view.files.get(&log.key()) else {
+            let Some(key) = self.logs.get(&id).map(Log::key) else { continue };
+            let Some(found) = view.files.get(&key) else {
                 self.miss(id);
                 continue;
             };
             self.bind_one(id, found);
-            let Some(log) = self.logs.get(&id) else { continue };
-            if log.owner && !log.is_blank() && log.is_alive() && log.unchecked {
-                let (path, key) = (log.path.clone(), log.key());
-                if self.prepare(id) == Ready::Rewritten {
-                    self.cut(id, emit)?;
-                    self.memos.remove(&key);
-                    self.successions.remove(&path);
-                    let threshold =
-                        self.logs.get(&id).map_or(i64::MAX, |log| log.modified_before_ns);
-                    self.expect_siblings(found.seat.clone().unwrap_or(path), threshold);
-                }
+            let to_check = self
+                .logs
+                .get(&id)
+                .is_some_and(|log| log.is_alive() && !log.is_blank() && log.unchecked);
+            if to_check && self.prepare(id) == Ready::Rewritten {
+                self.cut(id, emit)?;
+                self.memos.remove(&key);
             }
         }
-        ControlFlow::Continue(false)
+        ControlFlow::Continue(())
     }
 
     fn miss(&mut self, id: LogId) {
