@@ -1,0 +1,1 @@
+//! The real binary and kill -9.

@@ -1,0 +1,1 @@
+//! Behaviour of the real binary, seen from outside.
