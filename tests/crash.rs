@@ -8,6 +8,7 @@
     clippy::indexing_slicing,
     clippy::string_slice,
     clippy::float_arithmetic,
+    clippy::print_stdout,
     dead_code,
     reason = "a test may stop, compares floats of /metrics, and uses a part of the support"
 )]

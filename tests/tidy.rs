@@ -7,6 +7,8 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::string_slice,
+    clippy::print_stdout,
+    clippy::case_sensitive_file_extension_comparisons,
     reason = "a test that can't read the tree may stop"
 )]
 

@@ -70,7 +70,9 @@ pub(crate) fn url_encode(text: &str) -> String {
         if byte.is_ascii_alphanumeric() {
             encoded.push(char::from(byte));
         } else {
-            encoded.push_str(&format!("%{byte:02X}"));
+            let [tens, units] = [byte >> 4, byte & 15]
+                .map(|digit| char::from(b"0123456789ABCDEF"[usize::from(digit)]));
+            encoded.extend(['%', tens, units]);
         }
     }
     encoded

@@ -1,6 +1,6 @@
 //! Log lines in the two forms, written from a plain description of a call.
 //!
-//! Shapes: Bedrock User Guide, "Monitor model invocation using CloudWatch Logs and Amazon S3"
+//! Shapes: Bedrock User Guide, "Monitor model invocation using `CloudWatch` Logs and Amazon S3"
 //! (`ModelInvocationLog`), and the bodies of Converse and of the Anthropic messages API.
 
 use chrono::DateTime;
@@ -134,7 +134,9 @@ impl Call {
         if let Some(amount) = &self.reported_usd {
             // As text, so that the decimal is exactly the one that the truth has.
             text.pop();
-            text.push_str(&format!(",\"billing_estimate_usd\":{amount}}}"));
+            text.push_str(",\"billing_estimate_usd\":");
+            text.push_str(amount);
+            text.push('}');
         }
         text.push('\n');
         text

@@ -1,6 +1,7 @@
 //! Programs that a test would like to have: from the PATH, from the folder that `tests/run` names
 //! in `TOLLKEEPER_TOOLS`, or from `target/tools/bin`, where `tests/tools` unpacks them.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -14,9 +15,14 @@ pub(crate) fn find(program: &str, test: &str) -> Option<PathBuf> {
         .map(|folder| folder.join(program))
         .find(|path| path.is_file());
     if found.is_none() {
-        println!("skipped: {test}: there is no `{program}`; tests/run fetches it");
+        skipped(test, &format!("there is no `{program}`; tests/run fetches it"));
     }
     found
+}
+
+/// Says that a test did not run. Straight to stderr: what a passing test prints is not shown.
+pub(crate) fn skipped(test: &str, reason: &str) {
+    writeln!(std::io::stderr(), "skipped: {test}: {reason}").expect("stderr is open");
 }
 
 /// Runs a program to its end; panics with everything it said when it fails.

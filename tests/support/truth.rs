@@ -20,8 +20,8 @@ const FLOAT_TOLERANCE: f64 = 1e-9;
 /// cache read, cache write for 5 minutes, for 1 hour, output.
 struct Model {
     logged: &'static str,
-    /// The label value.
-    model: &'static str,
+    /// The value of the label `model`.
+    name: &'static str,
     picodollars: Option<[i128; 5]>,
     bodies: &'static [Bodies],
     caches: Caches,
@@ -41,49 +41,49 @@ enum Caches {
 const MODELS: &[Model] = &[
     Model {
         logged: "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
-        model: "anthropic.claude-sonnet-4-5-20250929-v1:0",
+        name: "anthropic.claude-sonnet-4-5-20250929-v1:0",
         picodollars: Some([3_300_000, 330_000, 4_125_000, 6_600_000, 16_500_000]),
         bodies: &[Bodies::Off, Bodies::Converse, Bodies::Messages, Bodies::MessagesStream],
         caches: Caches::ReadAndWrite,
     },
     Model {
         logged: "global.anthropic.claude-haiku-4-5-20251001-v1:0",
-        model: "anthropic.claude-haiku-4-5-20251001-v1:0",
+        name: "anthropic.claude-haiku-4-5-20251001-v1:0",
         picodollars: Some([1_000_000, 100_000, 1_250_000, 2_000_000, 5_000_000]),
         bodies: &[Bodies::Off, Bodies::Converse, Bodies::Messages, Bodies::MessagesStream],
         caches: Caches::ReadAndWrite,
     },
     Model {
         logged: "amazon.nova-micro-v1:0",
-        model: "amazon.nova-micro-v1:0",
+        name: "amazon.nova-micro-v1:0",
         picodollars: Some([35_000, 8_750, 0, 0, 140_000]),
         bodies: &[Bodies::Off, Bodies::Converse],
         caches: Caches::Read,
     },
     Model {
         logged: "arn:aws:bedrock:us-east-1::foundation-model/amazon.nova-pro-v1:0",
-        model: "amazon.nova-pro-v1:0",
+        name: "amazon.nova-pro-v1:0",
         picodollars: Some([800_000, 200_000, 0, 0, 3_200_000]),
         bodies: &[Bodies::Off, Bodies::Converse],
         caches: Caches::Read,
     },
     Model {
         logged: "meta.llama3-1-8b-instruct-v1:0",
-        model: "meta.llama3-1-8b-instruct-v1:0",
+        name: "meta.llama3-1-8b-instruct-v1:0",
         picodollars: Some([220_000, 0, 0, 0, 220_000]),
         bodies: &[Bodies::Off, Bodies::Converse],
         caches: Caches::None,
     },
     Model {
         logged: "amazon.titan-embed-text-v2:0",
-        model: "amazon.titan-embed-text-v2:0",
+        name: "amazon.titan-embed-text-v2:0",
         picodollars: Some([20_000, 0, 0, 0, 0]),
         bodies: &[Bodies::Embedding],
         caches: Caches::None,
     },
     Model {
         logged: "arn:aws:bedrock:us-east-1:111122223333:application-inference-profile/a1b2c3d4e5f6",
-        model: "application-inference-profile/a1b2c3d4e5f6",
+        name: "application-inference-profile/a1b2c3d4e5f6",
         picodollars: None,
         bodies: &[Bodies::Off, Bodies::Converse],
         caches: Caches::None,
@@ -342,7 +342,7 @@ impl Generator {
                 None => *sums.unpriced.entry(class.to_owned()).or_default() += count,
             }
         }
-        self.truth.models.entry(model.model.to_owned()).or_default().add(&sums);
+        self.truth.models.entry(model.name.to_owned()).or_default().add(&sums);
     }
 }
 
