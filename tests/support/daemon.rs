@@ -82,7 +82,7 @@ impl Daemon {
     /// Waits until `/readyz` says so.
     pub(crate) fn wait_ready(&mut self) {
         wait_until(SOON, "the daemon to be ready", || {
-            if let Some(status) = self.child.try_wait().expect("a process of ours") {
+            if let Some(status) = self.ended() {
                 panic!("the daemon ended with {status}:\n{}", self.stderr());
             }
             let answer = http::request("GET", &self.address()?, "/readyz").ok()?;
@@ -192,9 +192,14 @@ impl Daemon {
         (status, took, self.join_reader())
     }
 
+    /// How the daemon ended, if it has.
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("a process of ours")
+    }
+
     /// Waits until the daemon ends by itself.
     pub(crate) fn wait_exit(&mut self) -> ExitStatus {
-        wait_until(SOON, "the daemon to end", || self.child.try_wait().expect("a process of ours"))
+        wait_until(SOON, "the daemon to end", || self.ended())
     }
 
     /// Resident memory in bytes, as Linux counts it.

@@ -250,18 +250,28 @@ impl Generator {
         (0..count).map(|_| self.line()).collect()
     }
 
+    /// Some lines of records without request ids.
+    pub(crate) fn anonymous_lines(&mut self, count: usize) -> String {
+        (0..count).map(|_| self.application_line(0)).collect()
+    }
+
+    /// Counts what somebody else wrote for the same daemon.
+    pub(crate) fn absorb(&mut self, other: &Truth) {
+        self.truth.add(other);
+    }
+
     /// The next line, with its line feed: a record of either form, seldom one that is no record.
     pub(crate) fn line(&mut self) -> String {
         if self.random.chance(1) {
             self.truth.rejected += 1;
             return "neither a record nor JSON\n".to_owned();
         }
-        if self.random.chance(40) { self.application_line() } else { self.bedrock_line() }
+        if self.random.chance(40) { self.application_line(20) } else { self.bedrock_line() }
     }
 
-    /// A record of the application form. Most have no request id: nothing but the position can keep
-    /// them from being counted twice.
-    fn application_line(&mut self) -> String {
+    /// A record of the application form, so many percent of which have a request id. Without one,
+    /// nothing but the position can keep it from being counted twice.
+    fn application_line(&mut self, with_id_percent: u64) -> String {
         let model = &MODELS[*self.random.choose(&APPLICATION_MODELS)];
         let mut call = self.call(model);
         call.tokens = Tokens {
@@ -269,7 +279,7 @@ impl Generator {
             output: self.random.range(1, 900),
             ..Tokens::default()
         };
-        if self.random.chance(80) {
+        if !self.random.chance(with_id_percent) {
             call.request_id = None;
         }
         let reported = i128::from(self.random.range(1, 500));
