@@ -61,4 +61,3 @@ pub(super) fn load_config(path: &Path) -> Result<Config, ConfigError> {
     let wrong = |problems| ConfigError::Wrong { problems };
     Config::parse(&path.display().to_string(), &text, folder).map_err(wrong)
 }
-

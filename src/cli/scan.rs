@@ -52,13 +52,7 @@ pub(super) fn scan(args: &ScanArgs) -> Result<(), Failure> {
 }
 
 /// Counts chunks until none is left.
-fn count(
-    mut meter: Meter,
-    inputs: &Inputs,
-    tally: &Tally,
-    by: &[By],
-    bar: &ProgressBar,
-) -> Groups {
+fn count(mut meter: Meter, inputs: &Inputs, tally: &Tally, by: &[By], bar: &ProgressBar) -> Groups {
     let mut groups = Groups::new(by);
     while let Some(mut piece) = inputs.next() {
         while let Some(chunk) = piece.next_chunk() {

@@ -130,11 +130,9 @@ impl Committer {
         inbox: &Receiver<Message>,
     ) -> Result<(), CommitError> {
         while booking.records() < RECORDS_MAX && booking.cells() < CELLS_MAX {
-            let pace =
-                if booking.records() < BACKLOG_RECORDS { PACE } else { PACE_IN_BACKLOG };
-            let wait = self.last_commit.map_or(Duration::ZERO, |last| {
-                pace.saturating_sub(last.elapsed())
-            });
+            let pace = if booking.records() < BACKLOG_RECORDS { PACE } else { PACE_IN_BACKLOG };
+            let wait =
+                self.last_commit.map_or(Duration::ZERO, |last| pace.saturating_sub(last.elapsed()));
             match inbox.recv_timeout(wait) {
                 Ok(message) => self.take(booking, message)?,
                 Err(_) => break,

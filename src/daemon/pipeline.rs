@@ -127,7 +127,9 @@ fn bell(wake: &Arc<Wake>) -> Bell {
 
 fn worker_count(configured: usize) -> usize {
     match configured {
-        0 => thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1)).max(1),
+        0 => {
+            thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1)).max(1)
+        }
         workers => workers,
     }
 }

@@ -77,8 +77,7 @@ impl Tailer {
         let rescan = Duration::from_millis(followed.config.rescan_ms);
         let due = followed.looked.is_none_or(|looked| looked.elapsed() >= rescan);
         let paths: Vec<PathBuf> = rung.paths.iter().cloned().collect();
-        let look =
-            if due || rung.everything { Look::Everything } else { Look::Changed(&paths) };
+        let look = if due || rung.everything { Look::Everything } else { Look::Changed(&paths) };
         if matches!(look, Look::Everything) {
             followed.looked = Some(Instant::now());
             for problem in followed.bell.watch(followed.source.patterns()) {
@@ -106,11 +105,7 @@ impl Tailer {
         let source = followed.config.name.clone();
         let looked = followed.looked.unwrap_or_else(Instant::now);
         if !self.introduced {
-            tracing::info!(
-                source,
-                files = facts.files,
-                "following the files of this source"
-            );
+            tracing::info!(source, files = facts.files, "following the files of this source");
         }
         self.complain(&source, &sweep.problems);
         let message = Message::Swept { source, facts, forget: sweep.forget };
@@ -133,11 +128,7 @@ impl Tailer {
 }
 
 /// Gives a batch to the worker whose turn it is; the order is restored by the number.
-fn hand_out(
-    workers: &[SyncSender<Numbered>],
-    number: &mut u64,
-    batch: Batch,
-) -> ControlFlow<()> {
+fn hand_out(workers: &[SyncSender<Numbered>], number: &mut u64, batch: Batch) -> ControlFlow<()> {
     let turn = usize::try_from(*number).unwrap_or(0) % workers.len().max(1);
     let Some(worker) = workers.get(turn) else { return ControlFlow::Break(()) };
     let numbered = Numbered { number: *number, batch };

@@ -32,10 +32,8 @@ pub(super) fn work(rules: Rules, batches: &Receiver<Numbered>, committer: &SyncS
 
 fn rate(meter: &mut Meter, batch: &Batch, complaints: &mut Complaints) -> RatedBatch {
     let mut rated = meter.rate(&batch.lines);
-    let skipped = [
-        (Reject::Oversized, batch.oversized_lines),
-        (Reject::Truncated, batch.truncated_lines),
-    ];
+    let skipped =
+        [(Reject::Oversized, batch.oversized_lines), (Reject::Truncated, batch.truncated_lines)];
     for (reject, lines) in skipped {
         rated.rejected.add((None, LineResult::Rejected(reject)), lines);
         if lines > 0 {

@@ -18,8 +18,8 @@ mod paths;
 mod scalar;
 mod slots;
 
-pub use crate::model::names::Reject;
 pub use crate::model::names::Approximations;
+pub use crate::model::names::Reject;
 pub use invocation::Invocation;
 
 use draft::Draft;

@@ -6,7 +6,8 @@ use super::counts::Counts;
 use super::position::{LogId, LogPosition};
 use crate::model::money::Usd;
 use crate::model::names::{
-    Approximations, ErrorCode, FileChange, LineResult, Operation, Outcome, RecordKind, Reject, StopReason,
+    Approximations, ErrorCode, FileChange, LineResult, Operation, Outcome, RecordKind, Reject,
+    StopReason,
 };
 use crate::model::series::SeriesKey;
 use crate::model::span::Span;

@@ -205,9 +205,10 @@ fn resolve(rules: &Rules, invocation: &Invocation<'_>, context: ContextBand) -> 
     let or_unknown = |text: &Option<_>| label_value(text.as_deref().unwrap_or(UNKNOWN));
     let arn = invocation.identity_arn.as_deref();
     let attributes = rules.attributes.iter().cloned();
-    let values = invocation.attributes.iter().map(|value| {
-        value.as_deref().unwrap_or("").chars().take(LABEL_CHARS_MAX).collect()
-    });
+    let values = invocation
+        .attributes
+        .iter()
+        .map(|value| value.as_deref().unwrap_or("").chars().take(LABEL_CHARS_MAX).collect());
     let series = SeriesKey {
         provider: if is_bedrock { PROVIDER_BEDROCK } else { UNKNOWN }.to_owned(),
         account: or_unknown(&invocation.account),
@@ -216,7 +217,8 @@ fn resolve(rules: &Rules, invocation: &Invocation<'_>, context: ContextBand) -> 
         route: model.route,
         geo: model.geo,
         tier: invocation.tier,
-        principal: arn.map_or(UNKNOWN_PRINCIPAL.to_owned(), |arn| label_value(&principal_of_arn(arn))),
+        principal: arn
+            .map_or(UNKNOWN_PRINCIPAL.to_owned(), |arn| label_value(&principal_of_arn(arn))),
         attributes: attributes.zip(values).collect(),
         context,
     };
@@ -229,12 +231,7 @@ fn narrowed(invocation: &Invocation<'_>) -> ByClass<u32> {
     ByClass(invocation.tokens.0.map(|tokens| u32::try_from(tokens).unwrap_or(u32::MAX)))
 }
 
-fn entry(
-    invocation: &Invocation<'_>,
-    group: u32,
-    id: Option<u64>,
-    tokens: ByClass<u32>,
-) -> Entry {
+fn entry(invocation: &Invocation<'_>, group: u32, id: Option<u64>, tokens: ByClass<u32>) -> Entry {
     let narrow = |ms: u64| u32::try_from(ms).unwrap_or(u32::MAX);
     Entry {
         group,

@@ -124,7 +124,15 @@ fn amounts_families(groups: &[Group<'_>]) -> Vec<MetricFamily> {
         }
     }
     let counters = [
-        requests, errors, stop_reasons, empty, tokens, reasoning, cost, reported, unpriced,
+        requests,
+        errors,
+        stop_reasons,
+        empty,
+        tokens,
+        reasoning,
+        cost,
+        reported,
+        unpriced,
         approximated,
     ];
     let mut families: Vec<_> = counters.into_iter().filter_map(Family::finish).collect();
@@ -207,10 +215,8 @@ fn ingest_families(snapshot: &Snapshot, now: UnixMillis) -> impl Iterator<Item =
         let shared = [pair("source", source)];
         let ingest = snapshot.ingest.get(source).unwrap_or(&nothing);
         for (kind, result) in line_results(ingest) {
-            let own = [
-                ("kind", kind.map_or(UNKNOWN, RecordKind::as_str)),
-                ("result", result.as_str()),
-            ];
+            let own =
+                [("kind", kind.map_or(UNKNOWN, RecordKind::as_str)), ("result", result.as_str())];
             records.add(&shared, &own, float(ingest.lines.get((kind, result))));
         }
         bytes.add(&shared, &[], float(ingest.bytes));

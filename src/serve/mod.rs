@@ -141,7 +141,8 @@ async fn reload(doors: &Doors) -> Response<Full<Bytes>> {
 }
 
 fn not_allowed(allowed: &'static str) -> Response<Full<Bytes>> {
-    let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "this page does not take that method\n");
+    let mut response =
+        text(StatusCode::METHOD_NOT_ALLOWED, "this page does not take that method\n");
     response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
     response
 }

@@ -11,8 +11,8 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::cli::failure::Failure;
-use crate::source::file::lines::{Admitted, LineChunks};
 use crate::source::file::decoded_reader;
+use crate::source::file::lines::{Admitted, LineChunks};
 
 /// Bytes read at a time.
 const CHUNK_BYTES: usize = 1 << 20;
@@ -65,7 +65,8 @@ impl Inputs {
             for path in expand(name)? {
                 let metadata = path.metadata().map_err(|error| cannot_read(&path, &error))?;
                 if metadata.is_dir() {
-                    let text = format!("`{}` is a folder; name files in it, or a glob", path.display());
+                    let text =
+                        format!("`{}` is a folder; name files in it, or a glob", path.display());
                     return Err(text.into());
                 }
                 bytes = bytes.map(|sum| sum.saturating_add(metadata.len()));

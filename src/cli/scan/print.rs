@@ -19,8 +19,16 @@ pub(super) fn table(by: &[By], groups: &Groups, tally: &Tally) -> String {
     let names: Vec<String> = by.iter().map(|key| key.name().to_uppercase()).collect();
     let mut header: Vec<(&str, Align)> = names.iter().map(|n| (n.as_str(), Align::Left)).collect();
     let columns = [
-        "REQUESTS", "THROTTLED", "ERRORS", "INPUT", "CACHE READ", "CACHE WRITE", "OUTPUT",
-        "COST USD", "REPORTED USD", "UNPRICED",
+        "REQUESTS",
+        "THROTTLED",
+        "ERRORS",
+        "INPUT",
+        "CACHE READ",
+        "CACHE WRITE",
+        "OUTPUT",
+        "COST USD",
+        "REPORTED USD",
+        "UNPRICED",
     ];
     header.extend(columns.map(|name| (name, Align::Right)));
     // The dearest first: that is what one looks for.
@@ -59,8 +67,7 @@ fn cells(amounts: &Amounts) -> impl Iterator<Item = String> {
         token(TokenClass::Output),
     ];
     let nothing_priced = cost(amounts) == Usd::ZERO && row.unpriced.total() > 0;
-    let computed =
-        if nothing_priced { "unpriced".to_owned() } else { dollars(cost(amounts)) };
+    let computed = if nothing_priced { "unpriced".to_owned() } else { dollars(cost(amounts)) };
     let money = [computed, dollars(amounts.reported_cost)];
     let unpriced = grouped(row.unpriced.total());
     counts.map(grouped).into_iter().chain(money).chain([unpriced])

@@ -1,0 +1,25 @@
+//! Behaviour of the real binary, seen from outside: arguments, files, signals, HTTP.
+//!
+//! One test binary, one file for each subject. Programs that may be missing are looked for, and
+//! their absence is said on a line that begins with `skipped:`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::float_arithmetic,
+    clippy::print_stdout,
+    dead_code,
+    reason = "a test may stop, compares floats of /metrics, and uses a part of the support"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod bad_input;
+mod canary;
+mod cli;
+mod ledger;
+mod metrics;
+mod rotation;
+mod signals;
