@@ -11,7 +11,7 @@ use super::failure::Failure;
 use super::run::load_config;
 use super::table::grouped;
 use crate::config::SETTINGS_DEFAULT;
-use crate::daemon::{self, clock};
+use crate::daemon::{self, OpenError, clock};
 use crate::ledger::state::Ledger;
 use crate::store::ledger_store::Identity;
 use crate::store::sled::SledEngine;
@@ -39,13 +39,8 @@ fn plural(count: usize) -> &'static str {
 }
 
 pub(super) fn ledger(args: &CheckLedgerArgs) -> Result<(), Failure> {
-    if !args.dir.join("db").exists() {
-        return Err(StoreError::Missing { dir: args.dir.clone() }.into());
-    }
-    let engine = SledEngine::open(&args.dir)?;
-    let fresh = Identity { seed: 0, created: clock::now() };
-    let (store, ledger) = LedgerStore::open(Box::new(engine), SETTINGS_DEFAULT, fresh)?;
-    let report = verify(&store, &ledger)?;
+    let (ledger, report) = examine(&args.dir)
+        .map_err(|source| OpenError::Store { dir: args.dir.clone(), source })?;
     let page = match args.format {
         CheckFormat::Text => text(&ledger, &report),
         CheckFormat::Json => json(&ledger, &report)?,
@@ -56,6 +51,18 @@ pub(super) fn ledger(args: &CheckLedgerArgs) -> Result<(), Failure> {
     } else {
         Err(Failure::no(format!("the ledger has {} problems", report.problems.len())))
     }
+}
+
+/// Opens the ledger as it is: nothing is made anew or moved aside.
+fn examine(dir: &Path) -> Result<(Ledger, Report), StoreError> {
+    if !dir.join("db").exists() {
+        return Err(StoreError::Missing { dir: dir.to_owned() });
+    }
+    let engine = SledEngine::open(dir)?;
+    let fresh = Identity { seed: 0, created: clock::now() };
+    let (store, ledger) = LedgerStore::open(Box::new(engine), SETTINGS_DEFAULT, fresh)?;
+    let report = verify(&store, &ledger)?;
+    Ok((ledger, report))
 }
 
 fn text(ledger: &Ledger, report: &Report) -> String {

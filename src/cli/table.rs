@@ -84,7 +84,7 @@ mod tests {
         ];
         assert_eq!(
             table(&header, &rows, 1),
-            "MODEL          TOKENS\n\
+            "MODEL           TOKENS\n\
              a\\u{1b}[31m  1,234,567\n\
              ───────────  ─────────\n\
              total               12\n"

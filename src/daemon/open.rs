@@ -14,8 +14,14 @@ use crate::store::{LedgerStore, StoreError};
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// As the store says.
-    #[error(transparent)]
-    Store(#[from] StoreError),
+    #[error("can't open the ledger `{}`", dir.display())]
+    Store {
+        /// The ledger's folder.
+        dir: PathBuf,
+        /// Why not.
+        #[source]
+        source: StoreError,
+    },
     /// It is broken, and was moved aside.
     #[error(
         "the ledger `{}` is broken and was moved to `{}`; nothing was deleted. Start again to build a \
@@ -72,7 +78,7 @@ pub fn open_ledger(
     });
     match opened {
         Err(error @ StoreError::Corrupt { .. }) => Err(move_aside(dir, now, error)),
-        other => Ok(other?),
+        other => other.map_err(|source| OpenError::Store { dir: dir.to_owned(), source }),
     }
 }
 
@@ -82,11 +88,11 @@ fn move_aside(dir: &Path, now: UnixMillis, source: StoreError) -> OpenError {
     let aside = PathBuf::from(name);
     match std::fs::rename(dir, &aside) {
         Ok(()) => OpenError::MovedAside { dir: dir.to_owned(), aside, source },
-        Err(error) => OpenError::Store(StoreError::Io {
-            action: "move aside the broken ledger",
-            path: dir.to_owned(),
-            source: error,
-        }),
+        Err(error) => {
+            let (action, path) = ("move aside the broken ledger", dir.to_owned());
+            let source = StoreError::Io { action, path, source: error };
+            OpenError::Store { dir: dir.to_owned(), source }
+        }
     }
 }
 
