@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use super::paths::Field;
 use super::scalar::{self, Clock};
 use super::slots::Slots;
-use super::{Invocation, Reject, application, bedrock};
+use super::{Invocation, Reject, application, bedrock, json};
 use crate::model::names::RecordKind;
 use crate::model::time::UnixMillis;
 use crate::model::tokens::{TokenClass, TokenCounts};
@@ -18,9 +18,16 @@ const EARLIEST: UnixMillis = UnixMillis(946_684_800_000);
 /// 2200-01-01T00:00:00Z: whatever is later is a broken clock and would outlive every retention.
 const LATEST: UnixMillis = UnixMillis(7_258_118_400_000);
 
+/// How far from its start a line is checked at once for text that can be used as it stands. The
+/// names of a Bedrock record stand in its first 500 bytes, or behind its bodies.
+const HEAD: usize = 512;
+
 /// The values found in one line.
 pub(super) struct Draft<'d, 'l> {
     pub(super) line: &'l [u8],
+    /// The start of the line as far as it is UTF-8 without a backslash, [`HEAD`] at most. Checking
+    /// it once costs less than checking each string in it.
+    pub(super) head: &'l str,
     pub(super) slots: &'d Slots,
     /// Slots of the attributes, in the order of the config.
     pub(super) attributes: &'d [Slot],
@@ -63,7 +70,16 @@ impl<'l> Draft<'_, 'l> {
     /// Returns a field that is a string.
     #[inline]
     pub(super) fn text(&self, field: Field) -> Option<Cow<'l, str>> {
-        self.slots.text(self.line, field)
+        self.text_slot(field as Slot)
+    }
+
+    #[inline]
+    fn text_slot(&self, slot: Slot) -> Option<Cow<'l, str>> {
+        let place = self.slots.place(slot)?;
+        match self.head.get(place.clone()) {
+            Some(quoted) => quoted.strip_prefix('"')?.strip_suffix('"').map(Cow::Borrowed),
+            None => json::string(self.line.get(place)?),
+        }
     }
 
     /// Returns a model id, without which no call can be counted.
@@ -101,7 +117,20 @@ impl<'l> Draft<'_, 'l> {
 
     /// Returns the values of the attributes.
     pub(super) fn attribute_values(&self) -> Vec<Option<Cow<'l, str>>> {
-        self.attributes.iter().map(|&slot| self.slots.text_slot(self.line, slot)).collect()
+        self.attributes.iter().map(|&slot| self.text_slot(slot)).collect()
+    }
+}
+
+/// Returns the start of `line` that can be used as text as it stands.
+pub(super) fn head(line: &[u8]) -> &str {
+    let head = line.get(..HEAD).unwrap_or(line);
+    let head = memchr::memchr(b'\\', head).and_then(|end| head.get(..end)).unwrap_or(head);
+    match std::str::from_utf8(head) {
+        Ok(text) => text,
+        Err(error) => {
+            let valid = head.get(..error.valid_up_to()).unwrap_or(&[]);
+            std::str::from_utf8(valid).unwrap_or("")
+        }
     }
 }
 

@@ -81,7 +81,8 @@ impl Decoder {
         match root {
             Root::Object => {
                 let (slots, attributes) = (&self.slots, self.attributes.as_slice());
-                Draft { line, slots, attributes, clock: &mut self.clock }.finish()
+                Draft { line, head: draft::head(line), slots, attributes, clock: &mut self.clock }
+                    .finish()
             }
             Root::Other => Err(Reject::NotAnObject),
             Root::Invalid => Err(Reject::InvalidJson),

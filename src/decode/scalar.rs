@@ -44,13 +44,16 @@ pub(super) fn dollars(raw: &[u8]) -> Option<Usd> {
 /// [`Usd::parse_truncating`] for the amounts that logs hold: up to six digits, a point and up to
 /// twelve decimals.
 fn short_dollars(text: &[u8]) -> Option<Usd> {
+    // As a `u64`, since dividing an `i128` is slow.
+    const UNIT: u64 = 1_000_000_000_000;
+    const { assert!(UNIT as i128 == PICODOLLARS_PER_USD) };
     let point = text.iter().take(7).position(|&byte| byte == b'.')?;
     let (whole, fraction) = (text.get(..point)?, text.get(point + 1..)?);
     if whole.is_empty() || fraction.is_empty() || fraction.len() > 12 {
         return None;
     }
     let mut value: u64 = 0;
-    let mut unit = PICODOLLARS_PER_USD;
+    let mut unit = UNIT;
     for &byte in whole {
         value = value * 10 + digit(byte)?;
     }
@@ -58,7 +61,7 @@ fn short_dollars(text: &[u8]) -> Option<Usd> {
         value = value * 10 + digit(byte)?;
         unit /= 10;
     }
-    Some(Usd(i128::from(value) * unit))
+    Some(Usd(i128::from(value) * i128::from(unit)))
 }
 
 fn digit(byte: u8) -> Option<u64> {

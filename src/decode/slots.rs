@@ -3,7 +3,6 @@
 //! Ranges only; no byte of the line is kept. A place that comes twice keeps its last value, and
 //! `null` is as good as nothing (so a key that comes again with `null` keeps its first value).
 
-use std::borrow::Cow;
 use std::ops::Range;
 
 use super::json::{self, Sink, Slot};
@@ -57,18 +56,7 @@ impl Slots {
     /// Returns the JSON text of a field in `line`, if it is there and not `null`.
     #[inline]
     pub(super) fn raw<'l>(&self, line: &'l [u8], field: Field) -> Option<&'l [u8]> {
-        self.raw_slot(line, field as Slot)
-    }
-
-    /// Returns the text of a field in `line`, if it is a string.
-    #[inline]
-    pub(super) fn text<'l>(&self, line: &'l [u8], field: Field) -> Option<Cow<'l, str>> {
-        json::string(self.raw(line, field)?)
-    }
-
-    /// Returns the text in one slot of `line`, if it is a string.
-    pub(super) fn text_slot<'l>(&self, line: &'l [u8], slot: Slot) -> Option<Cow<'l, str>> {
-        json::string(self.raw_slot(line, slot)?)
+        line.get(self.place(field as Slot)?)
     }
 
     /// Returns the cache writes by time to live.
@@ -76,13 +64,11 @@ impl Slots {
         self.details
     }
 
+    /// Returns where the value of a slot stands in its line.
     #[inline]
-    fn raw_slot<'l>(&self, line: &'l [u8], slot: Slot) -> Option<&'l [u8]> {
+    pub(super) fn place(&self, slot: Slot) -> Option<Range<usize>> {
         let place = self.places.get(usize::from(slot))?;
-        if place.round != self.round {
-            return None;
-        }
-        line.get(place.start as usize..place.end as usize)
+        (place.round == self.round).then_some(place.start as usize..place.end as usize)
     }
 
     fn remove(&mut self, field: Field) {
@@ -95,7 +81,8 @@ impl Slots {
     /// together only where the element ends.
     fn end_detail(&mut self, line: &[u8]) {
         let tokens = self.raw(line, Field::DetailTokens).and_then(|raw| scalar::count(raw).ok());
-        if let (Some(tokens), Some(ttl)) = (tokens, self.text(line, Field::DetailTtl)) {
+        let ttl = self.raw(line, Field::DetailTtl).and_then(json::string);
+        if let (Some(tokens), Some(ttl)) = (tokens, ttl) {
             self.details.any = true;
             let sum = match &*ttl {
                 "5m" => &mut self.details.write_5m,

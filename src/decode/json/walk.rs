@@ -20,6 +20,8 @@ const SPELLING_MAX: usize = 48;
 const FIRSTS: usize = 4;
 /// Spellings of a further key, or of the end, remembered for one object.
 const LATERS: usize = 32;
+/// Places that a spelling is looked for, lest two that follow each other fight for one.
+const PROBES: usize = 6;
 /// Places of one object in the table: where it begins, then first keys, then later ones. The two
 /// kinds never share a place: a first key has no comma before it, and a later one must have it.
 const PLACES: usize = 1 + FIRSTS + LATERS;
@@ -49,6 +51,11 @@ impl Guess {
     /// Matches no JSON: 0xff can't stand where a key is due. If it does, the line is invalid.
     const EMPTY: Self =
         Self { spelling: [0xff; SPELLING_MAX], length: 1, next: 0, found: Found::Nothing };
+
+    /// Tells whether a spelling can be written here without losing another one.
+    fn is_free_for(&self, text: &[u8]) -> bool {
+        matches!(self.found, Found::Nothing) || self.spelling.get(..self.length) == Some(text)
+    }
 
     /// Tells whether the line continues with this spelling at `at`.
     #[inline]
@@ -251,7 +258,12 @@ impl<S: Sink> Walk<'_, S> {
     ) -> usize {
         let (start, count) = if is_first { (1, FIRSTS) } else { (1 + FIRSTS, LATERS) };
         // The upper bits of the hash, since its lower ones choose the place in the table of keys.
-        let place = node.index() * PLACES + start + (hash >> 40) as usize % count;
+        let home = (hash >> 40) as usize;
+        let places = (home..home + PROBES).map(|at| node.index() * PLACES + start + at % count);
+        let fits = |place: &usize| {
+            self.memory.guesses.get(*place).is_some_and(|guess| guess.is_free_for(text))
+        };
+        let place = places.clone().find(fits).or_else(|| places.clone().next()).unwrap_or(0);
         if let Some(guess) = self.memory.guesses.get_mut(place)
             && let Some(spelling) = guess.spelling.get_mut(..text.len())
         {
