@@ -1,6 +1,5 @@
 //! Settings of one `[[source]]` of files.
 
-
 /// A checked `[[source]]` with `type = "file"`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileSourceConfig {
@@ -37,4 +36,3 @@ impl FileSourceConfig {
         }
     }
 }
-

@@ -90,7 +90,8 @@ fn parse_decimal(text: &str) -> Result<(Usd, bool), UsdError> {
         return Err(UsdError::Syntax);
     }
     // The value is 0.DIGITS * 10^point.
-    let point = i64::try_from(whole.len()).map_err(|_| UsdError::TooLarge)?.saturating_add(exponent);
+    let point =
+        i64::try_from(whole.len()).map_err(|_| UsdError::TooLarge)?.saturating_add(exponent);
     let scale = i64::try_from(SCALE).map_err(|_| UsdError::TooLarge)?;
     let wanted = point.saturating_add(scale);
     let mut value: i128 = 0;
