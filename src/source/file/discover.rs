@@ -137,6 +137,14 @@ pub(super) fn is_rotated_name(base: &[u8], name: &[u8]) -> bool {
     separated(rest) && rest.get(1).is_some_and(u8::is_ascii_digit)
 }
 
+/// Returns whether a file that was at `before` and is at `after` now was put aside by rotation, and
+/// not renamed to a name under which it may be written on.
+pub(super) fn is_put_aside(before: &Path, after: &Path) -> bool {
+    let name = |path: &'_ Path| path.file_name().unwrap_or_default().to_owned();
+    let (before, after) = (name(before), name(after));
+    bases_of(&before).iter().any(|base| is_rotated_name(base, after.as_bytes()))
+}
+
 /// Returns the names under which a file called `name` may have been rotated before: the name
 /// itself, and without `.gz` and the number or date at its end.
 pub(super) fn bases_of(name: &OsStr) -> BTreeSet<Vec<u8>> {

@@ -4,7 +4,7 @@
 
 use std::ops::ControlFlow;
 
-use super::content::{Content, GzipEnd};
+use super::content::{Content, FileKey, GzipEnd};
 use super::discover::bases_of;
 use super::identity::still_there;
 use super::log::{CHUNK_BYTES, Chunk, Step};
@@ -60,6 +60,7 @@ impl FileSource {
         match still_there(content, &log.position) {
             Ok(true) => {
                 log.unchecked = false;
+                log.owe();
                 Ready::Yes
             }
             Ok(false) => Ready::Rewritten,
@@ -277,7 +278,7 @@ impl FileSource {
     /// Whether the log is not the file that its writer writes to.
     fn is_rotated(&self, id: LogId) -> bool {
         let Some(log) = self.logs.get(&id) else { return false };
-        if log.retired {
+        if log.retired || !self.seats_hold(log.key()) {
             return true;
         }
         let (Some(folder), Some(name)) = (log.path.parent(), log.path.file_name()) else {
@@ -288,6 +289,10 @@ impl FileSource {
             path != log.path && self.by_path.contains_key(&path)
         };
         bases_of(name).iter().any(is_followed)
+    }
+
+    fn seats_hold(&self, key: FileKey) -> bool {
+        self.occupants.values().any(|&occupant| occupant == key)
     }
 
     fn finish_tail(&mut self, id: LogId, emit: Emit<'_>) -> ControlFlow<()> {

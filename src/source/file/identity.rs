@@ -169,6 +169,11 @@ impl Probe {
         Some(hash)
     }
 
+    fn is_within_first_line(&self, offset: u64) -> bool {
+        let read = usize::try_from(offset).ok().and_then(|offset| self.head.get(..offset));
+        read.is_some_and(|read| !read.contains(&b'\n'))
+    }
+
     /// Reads what the marks of all `logs` cover, forwards, once.
     pub(super) fn read_marks<'p>(
         &mut self,
@@ -220,6 +225,10 @@ impl Probe {
             known_to = mark.at;
         }
         match self.len.cmp(&position.offset) {
+            // Half a line that was given up is how every log begins: it identifies none.
+            std::cmp::Ordering::Greater if self.is_within_first_line(position.offset) => {
+                return Relation::Distinct;
+            }
             std::cmp::Ordering::Greater => return Relation::Continues,
             std::cmp::Ordering::Equal => return Relation::Same,
             std::cmp::Ordering::Less => {}

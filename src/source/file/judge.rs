@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStrExt;
 
 use super::content::{Content, FileKey, GzipEnd};
-use super::discover::{Found, View};
+use super::discover::{Found, View, is_put_aside};
 use super::identity::{Probe, Relation, agree_at_end, still_there};
 use super::log::Log;
 use super::look::Expected;
@@ -68,9 +68,11 @@ impl FileSource {
             self.logs.values().filter(|log| log.owner && !log.is_blank()).map(Log::key).collect();
         let unknown = view.files.values().filter(|found| !read.contains(&found.key));
         let mut unknown: Vec<&Found> = unknown.collect();
-        // Oldest first; of the same age the rotated ones (`.2`, `.1`) before the current one.
+        // Plain before gzip, since gzip may still be writing what a plain file has whole. Then the
+        // oldest first; of the same age the rotated ones (`.2`, `.1`) before the current one.
         unknown.sort_by(|a, b| {
-            let age = |found: &Found| (found.modified_ns, found.seat.is_some());
+            let age =
+                |found: &Found| (has_gzip_name(found), found.modified_ns, found.seat.is_some());
             age(a).cmp(&age(b)).then_with(|| b.path.cmp(&a.path))
         });
         for found in unknown {
@@ -111,7 +113,6 @@ impl FileSource {
         let mut log = Log::restored(position);
         log.seat.clone_from(&found.seat);
         log.found = true;
-        log.retired = found.seat.is_none();
         log.dirty = true;
         log.saw(found.size, found.modified_ns, self.now_ms);
         let id = self.ids.next();
@@ -134,10 +135,9 @@ impl FileSource {
         if same.is_some_and(|memo| self.still_holds(memo, quiet_ms, found, is_expected)) {
             return ControlFlow::Continue(());
         }
-        let is_gzip_name = found.path.extension().is_some_and(|extension| extension == "gz");
         if memo.is_some()
             && same.is_none_or(|memo| memo.verdict == Verdict::Postpone)
-            && is_gzip_name
+            && has_gzip_name(found)
             && quiet_ms < GZIP_REST_MS
         {
             self.wake_in(GZIP_REST_MS.saturating_sub(quiet_ms));
@@ -347,6 +347,7 @@ impl FileSource {
         let grace_until_ms = self.now_ms.saturating_add(self.finished_after_ms());
         let Some(log) = self.logs.get_mut(&id) else { return };
         let was_cut = log.grace_until_ms.is_some();
+        log.retired = is_put_aside(&log.path, &found.path);
         log.place(&found.path, found.key);
         if content.compressed() {
             log.changes.push(FileChange::Compress);
@@ -358,13 +359,17 @@ impl FileSource {
         log.position.seen_ms = self.now_ms;
         log.owner = true;
         log.found = true;
-        log.retired = true;
         log.missing_ms = None;
         log.gzip_end = None;
         log.scanned_to = log.position.offset;
         log.grace_until_ms = Some(grace_until_ms);
         log.dirty = true;
         log.saw(found.size, found.modified_ns, self.now_ms);
+        log.changed_ms = self.now_ms;
         self.start(id, content);
     }
+}
+
+fn has_gzip_name(found: &Found) -> bool {
+    found.path.extension().is_some_and(|extension| extension == "gz")
 }

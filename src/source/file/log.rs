@@ -41,7 +41,7 @@ pub(super) struct Log {
     pub(super) owner: bool,
     /// Whether the last full look found its file by a path.
     pub(super) found: bool,
-    /// Whether it was renamed or is a rotated copy: not the file that is written to.
+    /// Whether rotation put it aside: it is not the file that is written to.
     pub(super) retired: bool,
     pub(super) content: Option<Content>,
     /// When `content` was used last, for closing the one that was not used for longest.
@@ -179,10 +179,17 @@ impl Log {
             // The decoder can't go on behind an end that it met.
             self.content = None;
         }
-        if !self.position.compressed {
-            self.owed_to = self.owed_to.max(size);
+        if self.is_blank() {
+            self.owe();
         }
         changed
+    }
+
+    /// Notes that the bytes of its file exist, once it is certain that it is its file.
+    pub(super) fn owe(&mut self) {
+        if !self.position.compressed {
+            self.owed_to = self.owed_to.max(self.size);
+        }
     }
 
     /// Nothing more is read from its file, if it still has one.

@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::content::{FileKey, modified_ns};
-use super::discover::{Found, View, bases_of, is_rotated_name};
+use super::discover::{Found, View, bases_of, is_put_aside, is_rotated_name};
 use super::follow::Ready;
 use super::log::Log;
 use super::{Emit, FileSource};
@@ -68,6 +68,9 @@ impl FileSource {
         }
         self.find_known(&mut view);
         self.note_successions(&view);
+        // Before binding, since one of these may have the inode of a file that is gone; and after
+        // it, since files that turn out to be cut have siblings too.
+        self.find_expected(&mut view);
         self.bind(&view, emit)?;
         let expected = self.find_expected(&mut view);
         self.judge_all(&view, &expected, emit)?;
@@ -104,18 +107,39 @@ impl FileSource {
 
     /// Notes the paths that hold a file which is no known log, although another one was there.
     fn note_successions(&mut self, view: &View) {
-        let owned: BTreeSet<FileKey> =
-            self.logs.values().filter(|log| log.owner).map(Log::key).collect();
+        let homes: BTreeSet<(FileKey, &Path)> = self
+            .logs
+            .values()
+            .filter(|log| log.owner)
+            .map(|log| (log.key(), log.path.as_path()))
+            .collect();
         let mut by_folder: BTreeMap<&Path, Vec<LogId>> = BTreeMap::new();
         for (&id, log) in &self.logs {
             by_folder.entry(log.path.parent().unwrap_or(&log.path)).or_default().push(id);
         }
+        // What a file had that nothing was read of may have been copied away and cut unseen.
+        let stirred: BTreeSet<(FileKey, i64)> = self
+            .logs
+            .values()
+            .filter(|log| log.is_blank())
+            .map(|log| (log.key(), log.modified_before_ns))
+            .collect();
+        let is_stirred = |found: &Found| {
+            let known = stirred.range((found.key, i64::MIN)..=(found.key, i64::MAX)).next();
+            known.is_some_and(|&(_, modified_ns)| modified_ns != found.modified_ns)
+        };
         let mut noted = Vec::new();
         for (seat, key) in &view.seats {
-            if owned.contains(key) || self.memos.contains_key(key) {
+            let Some(found) = view.files.get(key) else { continue };
+            // After a start only the positions tell who was here. An inode alone tells nothing:
+            // that of a deleted file is soon given to another.
+            let same = match self.occupants.get(seat) {
+                Some(before) => before == key,
+                None => homes.contains(&(*key, found.path.as_path())),
+            };
+            if same && !is_stirred(found) {
                 continue;
             }
-            let Some(found) = view.files.get(key) else { continue };
             let name = seat.file_name().unwrap_or_default().as_bytes();
             let real_name = found.path.file_name().unwrap_or_default().as_bytes();
             let neighbours = by_folder.get(found.path.parent().unwrap_or(&found.path));
@@ -135,6 +159,7 @@ impl FileSource {
         for (seat, threshold) in noted {
             self.expect_siblings(seat, threshold);
         }
+        self.occupants.clone_from(&view.seats);
     }
 
     /// Looks through the siblings of `seat` for a while.
@@ -178,16 +203,32 @@ impl FileSource {
             self.logs.iter().filter(|(_, log)| log.owner).map(|(&id, _)| id).collect();
         for id in owners {
             let Some(key) = self.logs.get(&id).map(Log::key) else { continue };
-            let Some(found) = view.files.get(&key) else {
-                self.miss(id);
-                continue;
+            let came_from = match view.files.get(&key) {
+                Some(found) => self.bind_one(id, found),
+                None => {
+                    self.miss(id);
+                    None
+                }
             };
-            self.bind_one(id, found);
             let to_check = self
                 .logs
                 .get(&id)
                 .is_some_and(|log| log.is_alive() && !log.is_blank() && log.unchecked);
-            if to_check && self.prepare(id) == Ready::Rewritten {
+            let rewritten = to_check && self.prepare(id) == Ready::Rewritten;
+            let Some(log) = self.logs.get_mut(&id) else { continue };
+            match came_from {
+                // Not moved: its inode was given to another file.
+                Some(path) if rewritten => log.place(&path, key),
+                Some(path) => {
+                    log.changes.push(FileChange::Rename);
+                    // Its writer may have a line to end, however long it was quiet before.
+                    log.changed_ms = self.now_ms;
+                    log.retired = is_put_aside(&path, &log.path);
+                    log.dirty = true;
+                }
+                None => {}
+            }
+            if rewritten {
                 self.cut(id, emit)?;
                 self.memos.remove(&key);
             }
@@ -207,28 +248,28 @@ impl FileSource {
         }
     }
 
-    fn bind_one(&mut self, id: LogId, found: &Found) {
+    /// Ties a log to a file with its inode; returns the path it had, if it has another now.
+    fn bind_one(&mut self, id: LogId, found: &Found) -> Option<PathBuf> {
         let now_ms = self.now_ms;
-        let Some(log) = self.logs.get_mut(&id) else { return };
+        let log = self.logs.get_mut(&id)?;
         log.found = true;
         log.missing_ms = None;
         log.position.seen_ms = now_ms;
         log.saw(found.size, found.modified_ns, now_ms);
         if log.position.ended && found.modified_ns != log.position.modified_ns {
             log.owner = false;
-            return;
+            return None;
         }
         if let Some(seat) = &found.seat {
             log.seat.get_or_insert_with(|| seat.clone());
         }
         let moved = log.path != found.path
             && !std::fs::metadata(&log.path).is_ok_and(|there| FileKey::of(&there) == found.key);
-        if moved {
+        let path = log.path.clone();
+        moved.then(|| {
             log.place(&found.path, found.key);
-            log.changes.push(FileChange::Rename);
-            log.retired = true;
-            log.dirty = true;
-        }
+            path
+        })
     }
 
     fn index_paths(&mut self, view: &View) {

@@ -157,6 +157,8 @@ pub struct FileSource {
     /// Files that are no log of their own, as they were when that was found.
     memos: BTreeMap<FileKey, Memo>,
     successions: BTreeMap<PathBuf, Succession>,
+    /// Which file each matched path held at the last look.
+    occupants: BTreeMap<PathBuf, FileKey>,
     by_path: BTreeMap<PathBuf, LogId>,
     now_ms: i64,
     uses: u64,
@@ -184,6 +186,7 @@ impl FileSource {
             logs,
             memos: BTreeMap::new(),
             successions: BTreeMap::new(),
+            occupants: BTreeMap::new(),
             by_path: BTreeMap::new(),
             now_ms: 0,
             uses: 0,

@@ -3,6 +3,7 @@
 
 mod cases;
 mod damage;
+mod model;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -121,6 +122,20 @@ impl Rig {
         for line in String::from_utf8_lossy(&batch.lines).lines() {
             *self.counted.entry(line.to_owned()).or_default() += 1;
         }
+        eprintln!(
+            "DBG {:?} {} {:?} ended={} {:?} lost={} [{}] sib",
+            batch.log,
+            String::from_utf8_lossy(&position.path),
+            batch.span,
+            position.ended,
+            batch.changes,
+            batch.lost_bytes,
+            String::from_utf8_lossy(&batch.lines)
+                .lines()
+                .map(|l| l.get(5..8).unwrap_or("?").to_owned())
+                .collect::<Vec<_>>()
+                .join(" ")
+        );
         self.oversized += batch.oversized_lines;
         self.truncated += batch.truncated_lines;
         self.lost += batch.lost_bytes;
