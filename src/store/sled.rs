@@ -6,10 +6,11 @@
 //! `fdatasync` on a descriptor of our own of sled's `db` file. Values stay below 128 KiB: sled puts
 //! larger ones into files that it never syncs.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder, File, TryLockError};
 use std::os::unix::fs::DirBuilderExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::engine::{Engine, Pair, WriteBatch};
 use super::error::StoreError;
@@ -21,10 +22,32 @@ pub const VALUE_BYTES_MAX: usize = 120 << 10;
 
 /// A store in one folder.
 pub struct SledEngine {
+    // Dropped in this order, see `DbFile`.
     db: ::sled::Db,
-    db_file: File,
+    db_file: DbFile,
     poisoned: bool,
 }
+
+/// Our own descriptor of sled's `db` file. Threads of sled keep the file locked for some moments
+/// after its handle is dropped; dropping this waits for them, so that the ledger can be opened again.
+struct DbFile(File);
+
+impl Drop for DbFile {
+    fn drop(&mut self) {
+        for _ in 0..RELEASE_TRIES {
+            match self.0.try_lock() {
+                Err(TryLockError::WouldBlock) => {
+                    std::thread::park_timeout(Duration::from_millis(1))
+                }
+                // Closing the file gives the lock back.
+                Ok(()) | Err(TryLockError::Error(_)) => break,
+            }
+        }
+    }
+}
+
+/// How many milliseconds to wait for sled's threads; they need some of a sync of the disk.
+const RELEASE_TRIES: usize = 1_000;
 
 impl SledEngine {
     /// Opens the store in `dir`, creating it (mode 0700) if `dir` is missing or empty.
@@ -47,7 +70,7 @@ impl SledEngine {
         sync_files(dir)?;
         sync_parents(dir, &missing)?;
         let db_path = dir.join("db");
-        let db_file = File::open(&db_path).map_err(io("open", &db_path))?;
+        let db_file = DbFile(File::open(&db_path).map_err(io("open", &db_path))?);
         Ok(Self { db, db_file, poisoned: false })
     }
 
@@ -69,7 +92,7 @@ impl SledEngine {
         }
         guarded("apply a batch", || self.db.apply_batch(changes))?;
         guarded("flush", || self.db.flush())?;
-        self.db_file.sync_data().map_err(|source| StoreError::Engine {
+        self.db_file.0.sync_data().map_err(|source| StoreError::Engine {
             action: "sync its file to the disk",
             what: source.to_string(),
         })
@@ -101,7 +124,7 @@ impl Engine for SledEngine {
     }
 
     fn bytes_on_disk(&self) -> u64 {
-        self.db_file.metadata().map_or(0, |metadata| metadata.len())
+        self.db_file.0.metadata().map_or(0, |metadata| metadata.len())
     }
 }
 
