@@ -160,7 +160,7 @@ fn changes() -> impl Strategy<Value = Vec<(Index, u8, u8)>> {
 
 /// `DECODE_CASES` sets the number of cases of each property; every case has several lines.
 fn config() -> ProptestConfig {
-    let cases = option_env!("DECODE_CASES").and_then(|cases| cases.parse().ok()).unwrap_or(2000);
+    let cases = option_env!("DECODE_CASES").and_then(|cases| cases.parse().ok()).unwrap_or(5000);
     ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
 }
 
