@@ -5,6 +5,19 @@
 //! at the median and 150 KB at most, and streams of Anthropic events. Prints the best of several
 //! rounds for the fast decoder, one round of the plain one, and what `serde_json` takes to check the
 //! lines and read nothing. With the name of a set, only the fast one is run on it, for a profiler.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::float_arithmetic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::explicit_write,
+    clippy::duration_suboptimal_units,
+    clippy::cast_possible_truncation,
+    reason = "a bench may stop, and prints its report"
+)]
 
 use std::fmt::Write as _;
 use std::hint::black_box;

@@ -4,10 +4,17 @@
 //! 290 bytes), `bedrock` (about 1.2 KB) and `bodies` (median 6.6 KB, up to 150 KB). Run without
 //! arguments, as `cargo test` and `cargo bench` do, it writes nothing.
 #![allow(
+    clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::float_arithmetic,
+    clippy::print_stdout,
     clippy::print_stderr,
-    reason = "a tool for benches may stop with a message"
+    clippy::explicit_write,
+    clippy::duration_suboptimal_units,
+    clippy::cast_possible_truncation,
+    reason = "a bench may stop, and prints its report"
 )]
 
 use std::fs::File;

@@ -10,6 +10,6 @@ fn main() -> ExitCode {
     let Err(failure) = cli::run(Args::parse()) else { return ExitCode::SUCCESS };
     let Some(text) = failure.text() else { return ExitCode::SUCCESS };
     // If stderr is gone, there is nobody left to tell.
-    let _ = std::io::stderr().write_all(text.as_bytes());
+    drop(std::io::stderr().write_all(text.as_bytes()));
     ExitCode::from(failure.code())
 }

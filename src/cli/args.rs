@@ -52,8 +52,10 @@ pub struct ScanArgs {
     /// Log files, plain or gzip; `-` reads stdin
     #[arg(required = true, value_name = "FILES | -")]
     pub files: Vec<String>,
-    /// What to group by: provider, account, region, model, model_id (as logged), route, tier,
-    /// principal, minute, hour, day, or attr:KEY for a key of the request metadata
+    /// What to group by
+    ///
+    /// Keys: provider, account, region, model, `model_id` (as logged), route, tier, principal,
+    /// minute, hour, day, or attr:KEY for a key of the request metadata.
     #[arg(long, value_delimiter = ',', default_value = "model", value_name = "KEYS")]
     pub by: Vec<String>,
     /// How to print
@@ -65,7 +67,7 @@ pub struct ScanArgs {
     /// Count a request id once, however often it is logged
     #[arg(long)]
     pub dedup: bool,
-    /// Decode with the plain decoder (serde_json): slower, for cross-checking the numbers
+    /// Decode with the plain decoder (`serde_json`): slower, for cross-checking the numbers
     #[arg(long)]
     pub plain: bool,
     /// Take `[models]` and `[prices]` from this config file

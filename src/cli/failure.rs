@@ -1,7 +1,6 @@
 //! What a person reads when a command fails, and the exit code.
 
 use std::error::Error;
-use std::fmt::Write as _;
 
 /// Exit code of everything that went wrong.
 const CODE_ERROR: u8 = 2;
@@ -38,7 +37,7 @@ impl Failure {
         let mut source = self.error.source();
         let mut cause: &dyn Error = &*self.error;
         while let Some(error) = source {
-            let _ = writeln!(text, "  caused by: {error}");
+            text.push_str(&format!("  caused by: {error}\n"));
             cause = error;
             source = error.source();
         }
@@ -47,7 +46,7 @@ impl Failure {
             return None;
         }
         if let Some(hint) = &self.hint {
-            let _ = writeln!(text, "\nhint: {hint}");
+            text.push_str(&format!("\nhint: {hint}\n"));
         }
         Some(text)
     }

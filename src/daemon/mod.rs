@@ -103,7 +103,7 @@ async fn run_in(config: Config, reload: &Reload) -> Result<(), DaemonError> {
     let (stop_serving, serving_stops) = oneshot::channel::<()>();
     let server = tokio::spawn(serve::serve(listener, doors, async {
         // A dropped sender means stop as well.
-        let _ = serving_stops.await;
+        drop(serving_stops.await);
     }));
     tracing::info!("{}", serve::listening_text(address));
 
@@ -119,7 +119,7 @@ async fn run_in(config: Config, reload: &Reload) -> Result<(), DaemonError> {
     let pipeline = Pipeline::start(&config, rules, books, snapshots.clone())?;
     let result = supervise(config, pipeline, signals, snapshots, reload).await;
     drop(stop_serving);
-    let _ = tokio::time::timeout(Duration::from_millis(100), server).await;
+    drop(tokio::time::timeout(Duration::from_millis(100), server).await);
     result
 }
 
@@ -162,7 +162,7 @@ async fn supervise(
         };
         if let Some(reply) = reply {
             // Whoever asked may have gone away meanwhile.
-            let _ = reply.send(answer);
+            drop(reply.send(answer));
         }
     }
 }

@@ -66,7 +66,7 @@ impl Pipeline {
             Committer::new(books, rules.book, config.labels.clone(), snapshots, clock::now);
         threads.push(spawn("committer", move || {
             // Nobody waits any more if the daemon is past its deadline.
-            let _ = report.send(committer.run(&messages));
+            drop(report.send(committer.run(&messages)));
         })?);
         let tailer = Tailer {
             sources,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// How long a thing that was said is not said again.
-const QUIET: Duration = Duration::from_secs(60);
+const QUIET: Duration = Duration::from_mins(1);
 /// Things remembered; beyond it everything may be said again.
 const THINGS_MAX: usize = 4_096;
 

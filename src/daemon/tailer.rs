@@ -50,7 +50,7 @@ impl Tailer {
         let mut rung = Rung { everything: true, ..Rung::default() };
         loop {
             let started = Instant::now();
-            let mut next = started + Duration::from_secs(3_600);
+            let mut next = started + Duration::from_hours(1);
             let mut backlog = 0;
             for place in 0..self.sources.len() {
                 match self.sweep(place, &rung) {

@@ -85,10 +85,10 @@ impl Meter {
         let mut rated = Rated::default();
         let mut from = 0;
         for end in memchr::memchr_iter(b'\n', lines).chain(std::iter::once(lines.len())) {
-            if let Some(line) = lines.get(from..end) {
-                if !is_blank(line) {
-                    self.rate_line(line, from, &mut rated);
-                }
+            if let Some(line) = lines.get(from..end)
+                && !is_blank(line)
+            {
+                self.rate_line(line, from, &mut rated);
             }
             from = end + 1;
         }

@@ -158,7 +158,6 @@ fn histogram_families(groups: &[Group<'_>]) -> impl Iterator<Item = MetricFamily
     [duration, first_token, input, output].into_iter().filter_map(Family::finish)
 }
 
-#[expect(clippy::float_arithmetic, reason = "Prometheus values are floats")]
 fn price_families(
     snapshot: &Snapshot,
     groups: &[Group<'_>],

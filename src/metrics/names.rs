@@ -44,7 +44,7 @@ metrics! {
     REPORTED_COST = COUNTER "tollkeeper_reported_cost_usd_total"
         "Cost that the applications' own logs claim, to compare with the computed cost.";
     UNPRICED_TOKENS = COUNTER "tollkeeper_unpriced_tokens_total"
-        "Tokens without a price, by class and reason; their cost is missing from tollkeeper_cost_usd_total.";
+        "Tokens without a price, by class and reason; their cost is missing from the cost.";
     APPROXIMATED = COUNTER "tollkeeper_approximated_records_total"
         "Calls whose amounts rest on an assumption, by the assumption.";
     DURATION = HISTOGRAM "tollkeeper_request_duration_seconds"

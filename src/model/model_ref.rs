@@ -73,17 +73,15 @@ impl ModelRef {
     }
 
     fn parse_id(id: &str) -> Self {
-        if let Some((prefix, base)) = id.split_once('.') {
-            if base.contains('.') || base.contains('-') {
-                if GEO_PREFIXES.contains(&prefix) {
-                    return Self::new(base, Route::Geo, prefix, false);
-                }
-                if prefix == GLOBAL_PREFIX {
-                    return Self::new(base, Route::Global, prefix, false);
-                }
+        match id.split_once('.') {
+            Some((prefix, base)) if GEO_PREFIXES.contains(&prefix) => {
+                Self::new(base, Route::Geo, prefix, false)
             }
+            Some((prefix, base)) if prefix == GLOBAL_PREFIX => {
+                Self::new(base, Route::Global, prefix, false)
+            }
+            _ => Self::new(id, Route::InRegion, "", false),
         }
-        Self::new(id, Route::InRegion, "", false)
     }
 
     fn new(model: &str, route: Route, geo: &str, opaque: bool) -> Self {

@@ -149,7 +149,7 @@ names! {
 
 names! {
     /// Error codes of the Bedrock runtime (botocore service model, `bedrock-runtime`) and the two
-    /// CloudTrail spellings that differ.
+    /// `CloudTrail` spellings that differ.
     ErrorCode {
         /// HTTP 403.
         AccessDeniedException = "AccessDeniedException",

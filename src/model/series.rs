@@ -8,7 +8,7 @@ use super::names::{Route, Tier};
 pub const UNKNOWN: &str = "unknown";
 /// The label value that amounts beyond a cap fold into.
 pub const OTHER: &str = "other";
-/// The provider of everything that Amazon Bedrock serves (OpenTelemetry GenAI
+/// The provider of everything that Amazon Bedrock serves (the `OpenTelemetry` name
 /// `gen_ai.provider.name`).
 pub const PROVIDER_BEDROCK: &str = "aws.bedrock";
 

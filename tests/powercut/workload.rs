@@ -15,7 +15,7 @@ use tollkeeper::model::series::{ContextBand, SeriesKey};
 use tollkeeper::model::span::Span;
 use tollkeeper::model::time::{DAY_MS, HOUR_MS, MINUTE_MS, UnixMillis};
 use tollkeeper::model::tokens::{ByClass, TokenClass};
-use tollkeeper::price::{Price, RateCard};
+use tollkeeper::price::{Price, RateCard, Validity};
 use tollkeeper::store::LedgerStore;
 use tollkeeper::store::ledger_store::Identity;
 use tollkeeper::store::sled::SledEngine;
@@ -137,7 +137,7 @@ fn batch(number: u64, now: UnixMillis) -> RatedBatch {
         rated.entries.push(entry(number, call, now));
     }
     RatedBatch {
-        source: Arc::from("logs"),
+        source: "logs".to_owned(),
         log: LogId(log),
         span: Span { from, to },
         position: Arc::new(LogPosition {
@@ -169,8 +169,8 @@ fn group(series: u64) -> Arc<Group> {
         card: RateCard {
             prices: ByClass([Price::Priced(Usd(1)); 6]),
             approximations: Approximations::default(),
-            valid_from: UnixMillis(0),
-            valid_to: UnixMillis(i64::MAX),
+            valid: Validity::ALWAYS,
+            source: None,
         },
     })
 }

@@ -1,7 +1,5 @@
 //! The result of a scan as a table, as JSON and as CSV.
 
-use std::fmt::Write as _;
-
 use serde_json::{Map, Value, json};
 
 use super::group::{By, Groups, Tally};
@@ -78,18 +76,24 @@ fn remarks(groups: &Groups, tally: &Tally, total: &Amounts) -> String {
     let (read, rejected, duplicate) = groups.line_counts(tally);
     let mut text = format!("\n{} lines read", grouped(read));
     for (reject, count) in rejected.iter() {
-        let _ = write!(text, ", {} {}", grouped(count), reject.as_str());
+        text.push_str(&format!(", {} {}", grouped(count), reject.as_str()));
     }
     if duplicate > 0 {
-        let _ = write!(text, ", {} duplicate", grouped(duplicate));
+        text.push_str(&format!(", {} duplicate", grouped(duplicate)));
     }
     text.push('\n');
     for ((class, reason), tokens) in total.unpriced.iter() {
         let (tokens, class, reason) = (grouped(tokens), class.as_str(), reason.as_str());
-        let _ = writeln!(text, "{tokens} {class} tokens have no price ({reason}): not in COST USD");
+        text.push_str(&format!(
+            "{tokens} {class} tokens have no price ({reason}): not in COST USD\n"
+        ));
     }
     for (approximation, calls) in total.approximated.iter() {
-        let _ = writeln!(text, "{} calls approximated: {}", grouped(calls), approximation.as_str());
+        text.push_str(&format!(
+            "{} calls approximated: {}\n",
+            grouped(calls),
+            approximation.as_str()
+        ));
     }
     text
 }

@@ -1,5 +1,14 @@
 //! The file source from outside: real files in a folder of their own, sweeps driven by hand, and
 //! a ledger that checks every batch. Time is a number; nothing waits.
+#![allow(
+    clippy::string_slice,
+    clippy::print_stderr,
+    clippy::format_collect,
+    clippy::cast_possible_truncation,
+    clippy::case_sensitive_file_extension_comparisons,
+    clippy::duration_suboptimal_units,
+    reason = "a test may stop, and names its seed"
+)]
 
 mod cases;
 mod damage;
