@@ -37,7 +37,7 @@ impl Drop for DbFile {
         for _ in 0..RELEASE_TRIES {
             match self.0.try_lock() {
                 Err(TryLockError::WouldBlock) => {
-                    std::thread::park_timeout(Duration::from_millis(1))
+                    std::thread::park_timeout(Duration::from_millis(1));
                 }
                 // Closing the file gives the lock back.
                 Ok(()) | Err(TryLockError::Error(_)) => break,
