@@ -156,12 +156,12 @@ fn bedrock_line(random: &mut Random, number: u64, prompt: usize, answer: usize) 
     )
     .expect("a string takes everything");
     random.text(answer, &mut line);
-    write!(
+    writeln!(
         line,
         "\"}}]}}}},\"stopReason\":\"end_turn\",\"metrics\":{{\"latencyMs\":{latency}}},\"usage\":\
          {{\"inputTokens\":{input},\"outputTokens\":{output},\"totalTokens\":{total}}}}},\
          \"outputTokenCount\":{output}}},\"schemaType\":\"ModelInvocationLog\",\
-         \"schemaVersion\":\"1.0\"}}\n",
+         \"schemaVersion\":\"1.0\"}}",
         total = input + output,
     )
     .expect("a string takes everything");

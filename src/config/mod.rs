@@ -1,6 +1,6 @@
 //! The config file: TOML text to checked settings, with every problem at once.
 //!
-//! [`section`] reads tables and notes what is wrong where; [`check`] knows the keys. It may use the
+//! `section` reads tables and notes what is wrong where; `check` knows the keys. It may use the
 //! core. It must never start or open anything, and never print: problems are values.
 
 mod check;

@@ -1,6 +1,6 @@
 //! The wiring of `run`: threads, channels, signals, reload, stop.
 //!
-//! One pipeline ([`pipeline`]): a tailer reads and sweeps, workers decode and rate, one committer
+//! One pipeline (`pipeline`): a tailer reads and sweeps, workers decode and rate, one committer
 //! writes and publishes. The main thread serves HTTP and waits for signals. Only this module
 //! spawns, and only [`clock`] reads the wall clock. It must never count or compute an amount.
 

@@ -1,6 +1,6 @@
 //! What `/metrics` shows: the committed [`Snapshot`] as Prometheus families.
 //!
-//! [`names`] lists every metric; [`families`] fills them; [`snapshot`] is what the committer
+//! [`names`] lists every metric; `families` fills them; [`snapshot`] is what the committer
 //! publishes. It may use the core and `config`. It must never hold a number of its own: a scrape
 //! shows what the last commit published, and nothing that is not durable.
 

@@ -41,7 +41,7 @@ pub(crate) const FILE_SYSTEMS: &[FileSystem] = &[
 ];
 
 /// How long the writer may take for what it is waited for.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A mounted image; unmounted when dropped.
 struct Mounted(PathBuf);

@@ -1,0 +1,219 @@
+//! Single cases of the store: sizes at their limit, damage, clocks that jump, work after a failure.
+
+use super::*;
+
+fn call(id: u16) -> Call {
+    Call { principal: 0, id, age_ms: 0, tokens: 1 }
+}
+
+fn open(disk: &Disk, settings: Settings) -> Result<(LedgerStore, Ledger), StoreError> {
+    LedgerStore::open(Box::new(MemoryEngine::new(disk)), settings, IDENTITY)
+}
+
+/// Books and commits one batch.
+fn commit(store: &mut LedgerStore, ledger: &mut Ledger, batch: &RatedBatch, now: UnixMillis) {
+    let mut booking = ledger.open_booking(now);
+    ledger.book(&mut booking, batch, now).unwrap();
+    let delta = ledger.close(booking);
+    store.commit(&delta).unwrap();
+    ledger.apply(&delta);
+}
+
+#[test]
+fn a_commit_larger_than_one_value_is_read_back() {
+    let disk = Disk::default();
+    let (mut store, mut ledger) = open(&disk, UNCAPPED).unwrap();
+    let calls: Vec<Call> = (0..40_000).map(call).collect();
+    commit(&mut store, &mut ledger, &batch(1, 0, &calls, START), START);
+    assert!(disk.0.lock().unwrap().keys().filter(|key| key[0] == b'j').count() > 2);
+    let (mut again, reopened) = open(&disk, UNCAPPED).unwrap();
+    assert_eq!(all_of(&reopened), all_of(&ledger));
+    again.fold(&reopened).unwrap();
+    let (_, folded) = open(&disk, UNCAPPED).unwrap();
+    assert_eq!(all_of(&folded), all_of(&ledger));
+}
+
+#[test]
+fn labels_as_long_as_a_line_still_fit_into_one_value() {
+    let disk = Disk::default();
+    let (mut store, mut ledger) = open(&disk, UNCAPPED).unwrap();
+    let mut rated = batch(1, 0, &[call(1)], START);
+    let long = Group {
+        series: SeriesKey {
+            principal: "é".repeat(1 << 20),
+            attributes: vec![("team".to_owned(), "x".repeat(1 << 20)); 16],
+            ..group(0).series.clone()
+        },
+        model_id: String::new(),
+        card: group(0).card.clone(),
+    };
+    rated.rated.groups = vec![Arc::new(long)];
+    commit(&mut store, &mut ledger, &rated, START);
+    store.fold(&ledger).unwrap();
+    let (_, folded) = open(&disk, UNCAPPED).unwrap();
+    assert_eq!(all_of(&folded), all_of(&ledger));
+}
+
+#[test]
+fn a_log_that_comes_back_while_it_is_forgotten_keeps_its_position() {
+    let disk = Disk::default();
+    let (mut store, mut ledger) = open(&disk, UNCAPPED).unwrap();
+    commit(&mut store, &mut ledger, &batch(1, 0, &[call(1)], START), START);
+    let mut booking = ledger.open_booking(START);
+    ledger.forget(&mut booking, LogId(1));
+    ledger.book(&mut booking, &batch(1, 11, &[call(2)], START), START).unwrap();
+    let delta = ledger.close(booking);
+    ledger.apply(&delta);
+    assert_eq!(ledger.positions()[&LogId(1)].offset, 22);
+}
+
+#[test]
+fn a_batch_that_breaks_the_order_or_lacks_a_group_is_refused() {
+    let (_, mut ledger) = open(&Disk::default(), UNCAPPED).unwrap();
+    let mut booking = ledger.open_booking(START);
+    let mut other_end = batch(1, 0, &[call(1)], START);
+    Arc::make_mut(&mut other_end.position).offset = 5;
+    let mut no_group = batch(2, 0, &[call(2)], START);
+    no_group.rated.groups.clear();
+    for broken in [other_end, no_group] {
+        assert!(ledger.book(&mut booking, &broken, START).is_err());
+    }
+}
+
+#[test]
+fn a_clock_that_runs_years_ahead_does_not_take_the_minutes_away() {
+    let disk = Disk::default();
+    let (mut store, mut ledger) = open(&disk, SETTINGS).unwrap();
+    commit(&mut store, &mut ledger, &batch(1, 0, &[call(1)], START), START);
+    let ahead = START.plus(60 * 365 * DAY_MS);
+    let mut late = batch(1, 11, &[call(2)], START);
+    commit(&mut store, &mut ledger, &late, ahead);
+    late.span = Span { from: 22, to: 33 };
+    Arc::make_mut(&mut late.position).offset = 33;
+    late.rated.entries[0].id = None;
+    commit(&mut store, &mut ledger, &late, START.plus(MINUTE_MS));
+    assert_eq!(ledger.horizons().bucket(START.plus(2 * DAY_MS)).level, Level::Minute);
+}
+
+#[test]
+fn times_in_the_future_do_not_push_ids_out_of_the_window() {
+    let settings = Settings { ids_max: 1_000_000, ..SETTINGS };
+    let (_, mut ledger) = open(&Disk::default(), settings).unwrap();
+    let mut booking = ledger.open_booking(START);
+    ledger.book(&mut booking, &batch(1, 0, &[call(0)], START), START).unwrap();
+    let future: Vec<Call> =
+        (1..100).map(|day| Call { age_ms: -i64::from(day) * DAY_MS, ..call(day) }).collect();
+    ledger.book(&mut booking, &batch(2, 0, &future, START), START).unwrap();
+    ledger.book(&mut booking, &batch(3, 0, &[call(0)], START), START).unwrap();
+    let delta = ledger.close(booking);
+    let lines = &delta.ingest[0].1.lines;
+    assert_eq!(lines.get((Some(RecordKind::Application), LineResult::Duplicate)), 1);
+    assert!(delta.evicted.is_empty());
+}
+
+/// A small ledger with folded and journaled commits.
+fn small_disk() -> (Disk, Ledger) {
+    let disk = Disk::default();
+    let (mut store, mut ledger) = open(&disk, SETTINGS).unwrap();
+    for (log, from, id) in [(1, 0, 1), (1, 11, 2), (2, 0, 3)] {
+        commit(&mut store, &mut ledger, &batch(log, from, &[call(id)], START), START);
+        if id == 2 {
+            store.fold(&ledger).unwrap();
+        }
+    }
+    (disk, ledger)
+}
+
+#[test]
+fn a_flipped_bit_anywhere_is_noticed() {
+    let (disk, ledger) = small_disk();
+    let sound = disk.0.lock().unwrap().clone();
+    for (key, value) in &sound {
+        for bit in 0..value.len() * 8 {
+            let mut damaged = sound.clone();
+            damaged.get_mut(key).unwrap()[bit / 8] ^= 1 << (bit % 8);
+            let disk = Disk(Arc::new(Mutex::new(damaged)));
+            match open(&disk, SETTINGS) {
+                Err(StoreError::Corrupt { .. } | StoreError::NewerSchema { .. }) => {}
+                Err(error) => panic!("{key:02x?} bit {bit}: {error}"),
+                // Rows are read only when history is asked for.
+                Ok((store, opened)) => {
+                    assert_eq!(all_of(&opened), all_of(&ledger), "{key:02x?} bit {bit}");
+                    let found = verify(&store, &opened);
+                    assert!(found.is_err(), "{key:02x?} bit {bit}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_missing_key_is_noticed() {
+    let (disk, ledger) = small_disk();
+    let sound = disk.0.lock().unwrap().clone();
+    for key in sound.keys() {
+        let mut damaged = sound.clone();
+        damaged.remove(key);
+        let disk = Disk(Arc::new(Mutex::new(damaged)));
+        match open(&disk, SETTINGS) {
+            Err(StoreError::Corrupt { .. }) => {}
+            Err(error) => panic!("{key:02x?}: {error}"),
+            Ok((store, opened)) => match key[0] {
+                b'r' => assert!(!verify(&store, &opened).unwrap().problems.is_empty()),
+                // The last commit, ids and ingest counters are not covered by a sum.
+                b'j' => assert_eq!(opened.number(), ledger.number() - 1),
+                b'd' | b'i' => {}
+                _ => panic!("{key:02x?} is missing and nobody noticed"),
+            },
+        }
+    }
+}
+
+#[test]
+fn a_store_of_a_later_build_is_refused() {
+    let (disk, _) = small_disk();
+    disk.0.lock().unwrap().insert(vec![0], 2u32.to_be_bytes().to_vec());
+    assert!(matches!(
+        open(&disk, SETTINGS),
+        Err(StoreError::NewerSchema { found: 2, supported: 1 })
+    ));
+}
+
+#[test]
+fn nothing_works_after_a_failed_write() {
+    let disk = Disk::default();
+    drop(open(&disk, SETTINGS).unwrap());
+    let engine = MemoryEngine::failing(&disk, &Arc::default(), Some((0, Failure::Before)));
+    let (mut store, mut ledger) = LedgerStore::open(Box::new(engine), SETTINGS, IDENTITY).unwrap();
+    let mut booking = ledger.open_booking(START);
+    ledger.book(&mut booking, &batch(1, 0, &[call(1)], START), START).unwrap();
+    let delta = ledger.close(booking);
+    assert!(matches!(store.commit(&delta), Err(StoreError::Engine { .. })));
+    assert!(matches!(store.commit(&delta), Err(StoreError::Poisoned)));
+    assert!(matches!(store.fold(&ledger), Err(StoreError::Poisoned)));
+}
+
+#[test]
+fn rows_begin_at_from_and_end_before_to() {
+    let (disk, _) = small_disk();
+    let (store, _) = open(&disk, SETTINGS).unwrap();
+    let calls = |from: i64, to: i64| {
+        let mut calls = 0;
+        store
+            .rows(Level::Minute, START.plus(from), START.plus(to), |_, _, row| {
+                calls += row.outcomes.total();
+            })
+            .unwrap();
+        calls
+    };
+    for (from, to, found) in [
+        (0, 1, 3),
+        (1, MINUTE_MS, 0),
+        (-1, 0, 0),
+        (-1, MINUTE_MS, 3),
+        (5, -5, 0),
+        (MINUTE_MS, 0, 0),
+    ] {
+        assert_eq!(calls(from, to), found, "{from} {to}");
+    }
+}
