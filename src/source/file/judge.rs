@@ -305,12 +305,16 @@ impl FileSource {
                 let Some(begin) = self.logs.get(&of).map(|log| log.position.clone()) else {
                     return ControlFlow::Continue(());
                 };
-                blank.into_iter().for_each(|id| self.drop_log(id));
+                if let Some(id) = blank {
+                    self.drop_log(id);
+                }
                 let id = self.add_log(found, begin);
                 self.start(id, content);
             }
             Verdict::TakeOver(of) => {
-                blank.into_iter().for_each(|id| self.drop_log(id));
+                if let Some(id) = blank {
+                    self.drop_log(id);
+                }
                 self.take_over(of, found, content);
             }
         }

@@ -203,12 +203,11 @@ impl FileSource {
             self.logs.iter().filter(|(_, log)| log.owner).map(|(&id, _)| id).collect();
         for id in owners {
             let Some(key) = self.logs.get(&id).map(Log::key) else { continue };
-            let came_from = match view.files.get(&key) {
-                Some(found) => self.bind_one(id, found),
-                None => {
-                    self.miss(id);
-                    None
-                }
+            let came_from = if let Some(found) = view.files.get(&key) {
+                self.bind_one(id, found)
+            } else {
+                self.miss(id);
+                None
             };
             let to_check = self
                 .logs
@@ -244,7 +243,10 @@ impl FileSource {
         // Its writer may still hold it open, as we do.
         let metadata = log.content.as_ref().and_then(|content| content.metadata().ok());
         if let Some(metadata) = metadata {
+            let held = log.held;
             log.saw(metadata.len(), modified_ns(&metadata), now_ms);
+            // The handle, unlike an inode number, is certainly that of the same file.
+            log.held = held;
         }
     }
 
