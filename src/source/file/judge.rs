@@ -155,8 +155,16 @@ impl FileSource {
         if verdict == Verdict::Wait && quiet_ms >= self.finished_after_ms() {
             verdict = Verdict::New;
         }
-        if verdict == Verdict::New && found.seat.is_none() && !is_expected {
+        if verdict == Verdict::New
+            && found.seat.is_none()
+            && !is_expected
+            && self.owner_of(found.key).is_none()
+        {
             verdict = Verdict::History;
+        }
+        if is_expected && matches!(verdict, Verdict::Wait | Verdict::Postpone) {
+            // After a restart nothing would tell it from history.
+            self.register(found);
         }
         self.act(found, changed_ms, verdict, content, emit)
     }
