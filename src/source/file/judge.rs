@@ -64,6 +64,7 @@ impl FileSource {
         expected: &Expected,
         emit: Emit<'_>,
     ) -> ControlFlow<()> {
+        self.read_nameless(emit)?;
         let read: BTreeSet<FileKey> =
             self.logs.values().filter(|log| log.owner && !log.is_blank()).map(Log::key).collect();
         let unknown = view.files.values().filter(|found| !read.contains(&found.key));
@@ -82,6 +83,21 @@ impl FileSource {
             if found.size > 0 {
                 self.judge_one(found, expected.get(&found.key).copied(), emit)?;
             }
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Reads first lines that only an open handle still reaches, so that a copy of them is known
+    /// as one.
+    fn read_nameless(&mut self, emit: Emit<'_>) -> ControlFlow<()> {
+        let nameless: Vec<LogId> = self
+            .logs
+            .iter()
+            .filter(|(_, log)| log.missing_ms.is_some() && log.is_blank() && log.may_read())
+            .map(|(&id, _)| id)
+            .collect();
+        for id in nameless {
+            self.read_chunk(id, FIRST_BYTES, emit)?;
         }
         ControlFlow::Continue(())
     }
@@ -155,8 +171,16 @@ impl FileSource {
         if verdict == Verdict::Wait && quiet_ms >= self.finished_after_ms() {
             verdict = Verdict::New;
         }
-        if verdict == Verdict::New && found.seat.is_none() && !is_expected {
+        if verdict == Verdict::New
+            && found.seat.is_none()
+            && !is_expected
+            && self.owner_of(found.key).is_none()
+        {
             verdict = Verdict::History;
+        }
+        if is_expected && matches!(verdict, Verdict::Wait | Verdict::Postpone) {
+            // After a restart nothing would tell it from history.
+            self.register(found);
         }
         self.act(found, changed_ms, verdict, content, emit)
     }

@@ -19,6 +19,7 @@ pub(super) const CHUNK_BYTES: usize = 256 << 10;
 const SCAN_BYTES: usize = 64 << 10;
 
 /// A generation that is in the ledger or is about to be.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, each with its own cause")]
 #[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about the file")]
 pub(super) struct Log {
@@ -171,6 +172,8 @@ impl Log {
             self.changed_ms = now_ms;
             self.unchecked = true;
             self.reported = false;
+            // Nothing identifies a file of which no line was read but its content, judged anew.
+            self.held |= self.is_blank();
         }
         if changed || self.failed {
             self.settled = false;

@@ -243,7 +243,10 @@ impl FileSource {
         // Its writer may still hold it open, as we do.
         let metadata = log.content.as_ref().and_then(|content| content.metadata().ok());
         if let Some(metadata) = metadata {
+            let held = log.held;
             log.saw(metadata.len(), modified_ns(&metadata), now_ms);
+            // The handle, unlike an inode number, is certainly that of the same file.
+            log.held = held;
         }
     }
 

@@ -38,6 +38,13 @@ pub mod lines;
 mod log;
 mod look;
 #[cfg(test)]
+#[expect(
+    clippy::string_slice,
+    clippy::cast_possible_truncation,
+    clippy::format_collect,
+    clippy::case_sensitive_file_extension_comparisons,
+    reason = "test data is ASCII and small"
+)]
 mod tests;
 
 use std::collections::BTreeMap;

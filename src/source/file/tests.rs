@@ -117,7 +117,7 @@ impl Rig {
 
     fn make_old(&self, name: &str) {
         let file = File::options().write(true).open(self.path(name)).unwrap();
-        file.set_modified(SystemTime::now() - Duration::from_secs(3600)).unwrap();
+        file.set_modified(SystemTime::now() - Duration::from_hours(1)).unwrap();
     }
 
     fn add_batch(&mut self, batch: &Batch) {
@@ -131,20 +131,6 @@ impl Rig {
         for line in String::from_utf8_lossy(&batch.lines).lines() {
             *self.counted.entry(line.to_owned()).or_default() += 1;
         }
-        eprintln!(
-            "DBG {:?} {} {:?} ended={} {:?} lost={} [{}] sib",
-            batch.log,
-            String::from_utf8_lossy(&position.path),
-            batch.span,
-            position.ended,
-            batch.changes,
-            batch.lost_bytes,
-            String::from_utf8_lossy(&batch.lines)
-                .lines()
-                .map(|l| l.get(5..8).unwrap_or("?").to_owned())
-                .collect::<Vec<_>>()
-                .join(" ")
-        );
         self.oversized += batch.oversized_lines;
         self.truncated += batch.truncated_lines;
         self.lost += batch.lost_bytes;

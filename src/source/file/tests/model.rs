@@ -272,7 +272,6 @@ impl World {
             _ => ("later", |world| world.rig.now_ms += 700),
         };
         self.log.push(name.to_owned());
-        eprintln!("DBG -- {name}");
         action(self);
     }
 
