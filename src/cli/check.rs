@@ -39,8 +39,8 @@ fn plural(count: usize) -> &'static str {
 }
 
 pub(super) fn ledger(args: &CheckLedgerArgs) -> Result<(), Failure> {
-    let (ledger, report) = examine(&args.dir)
-        .map_err(|source| OpenError::Store { dir: args.dir.clone(), source })?;
+    let (ledger, report) =
+        examine(&args.dir).map_err(|source| OpenError::Store { dir: args.dir.clone(), source })?;
     let page = match args.format {
         CheckFormat::Text => text(&ledger, &report),
         CheckFormat::Json => json(&ledger, &report)?,

@@ -10,8 +10,9 @@ use tokio::sync::watch;
 
 use crate::config::Labels;
 use crate::ledger::batch::RatedBatch;
+use crate::ledger::booking::{BookError, Booking};
 use crate::ledger::position::LogId;
-use crate::ledger::state::{BookError, Booking, Ledger};
+use crate::ledger::state::Ledger;
 use crate::metrics::snapshot::COMMIT_US_BOUNDS;
 use crate::metrics::{LedgerFacts, Snapshot, SourceFacts};
 use crate::model::time::UnixMillis;

@@ -20,7 +20,7 @@ pub struct Cells<B> {
     /// Place in `groups` by address of the group, which each `Arc` in `groups` keeps alive.
     by_address: HashMap<usize, u32, foldhash::fast::FixedState>,
     places: HashMap<(u32, B), usize, foldhash::fast::FixedState>,
-    cells: Vec<Cell<B>>,
+    list: Vec<Cell<B>>,
     last: Option<((u32, B), usize)>,
 }
 
@@ -47,7 +47,7 @@ impl<B> Default for Cells<B> {
             groups: Vec::new(),
             by_address: HashMap::default(),
             places: HashMap::default(),
-            cells: Vec::new(),
+            list: Vec::new(),
             last: None,
         }
     }
@@ -75,34 +75,34 @@ impl<B: Copy + Eq + std::hash::Hash> Cells<B> {
         let index = match self.last {
             Some((last, index)) if last == key => index,
             _ => {
-                let next = self.cells.len();
+                let next = self.list.len();
                 let index = *self.places.entry(key).or_insert(next);
                 if index == next {
-                    self.cells.push(Cell { group: place, bucket, sums: Sums::default() });
+                    self.list.push(Cell { group: place, bucket, sums: Sums::default() });
                 }
                 self.last = Some((key, index));
                 index
             }
         };
-        if let Some(cell) = self.cells.get_mut(index) {
+        if let Some(cell) = self.list.get_mut(index) {
             cell.sums.add(entry);
         }
     }
 
     /// Returns how many cells there are.
     pub fn len(&self) -> usize {
-        self.cells.len()
+        self.list.len()
     }
 
     /// Tells whether nothing was added.
     pub fn is_empty(&self) -> bool {
-        self.cells.is_empty()
+        self.list.is_empty()
     }
 
     /// Prices every cell and returns them in the order in which they were first seen.
     pub fn finish(self) -> impl Iterator<Item = (Arc<Group>, B, Amounts)> {
         let groups = self.groups;
-        self.cells.into_iter().filter_map(move |cell| {
+        self.list.into_iter().filter_map(move |cell| {
             let group = groups.get(usize::try_from(cell.group).ok()?)?;
             Some((Arc::clone(group), cell.bucket, cell.sums.priced(group)))
         })

@@ -19,12 +19,11 @@ impl<K: Ord + Copy> Counts<K> {
             return;
         }
         // The sets are small and a run of records mostly repeats one name.
-        match self.0.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, total)) => *total = total.saturating_add(count),
-            None => {
-                let place = self.0.partition_point(|(known, _)| *known < name);
-                self.0.insert(place, (name, count));
-            }
+        if let Some((_, total)) = self.0.iter_mut().find(|(known, _)| *known == name) {
+            *total = total.saturating_add(count);
+        } else {
+            let place = self.0.partition_point(|(known, _)| *known < name);
+            self.0.insert(place, (name, count));
         }
     }
 

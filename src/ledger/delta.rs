@@ -37,7 +37,8 @@ pub struct Delta {
     pub new_series: Vec<(SeriesId, SeriesKey)>,
     /// Amounts.
     pub cells: Vec<Cell>,
-    /// Request ids counted, by start of their slice.
+    /// Request ids counted, by start of their slice; the slice that grew last stands last. They come
+    /// after everything in `evicted`.
     pub ids: Vec<(UnixMillis, IdList)>,
     /// Slices of request ids forgotten.
     pub evicted: Vec<Evicted>,
@@ -74,7 +75,7 @@ pub struct Ingest {
     pub newest: UnixMillis,
 }
 
-/// Sums over all series. Stored beside the position, so that a store whose parts do not belong
+/// Sums over all series and logs. Stored beside the position, so that a store whose parts do not belong
 /// together is noticed when it is opened.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Grand {
@@ -88,6 +89,10 @@ pub struct Grand {
     pub cost: Usd,
     /// What the applications' own logs claim.
     pub reported_cost: Usd,
+    /// Logs that have a position.
+    pub logs: u64,
+    /// Sum of the offsets of all positions, wrapping around.
+    pub offsets: u64,
 }
 
 /// Request ids, eight bytes each.
@@ -102,6 +107,18 @@ impl Grand {
         self.unpriced += &row.unpriced;
         self.cost += row.cost.0.iter().copied().sum();
         self.reported_cost += row.reported_cost;
+    }
+
+    /// Adds a position.
+    pub fn add_position(&mut self, position: &LogPosition) {
+        self.logs = self.logs.wrapping_add(1);
+        self.offsets = self.offsets.wrapping_add(position.offset);
+    }
+
+    /// Takes back a position that was added.
+    pub fn remove_position(&mut self, position: &LogPosition) {
+        self.logs = self.logs.wrapping_sub(1);
+        self.offsets = self.offsets.wrapping_sub(position.offset);
     }
 }
 

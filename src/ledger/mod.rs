@@ -5,12 +5,13 @@
 
 pub mod amounts;
 pub mod batch;
+pub mod booking;
+mod catalog;
 pub mod cells;
 pub mod counts;
 pub mod delta;
 pub mod histogram;
 pub mod meter;
-
 pub mod position;
 pub mod rollup;
 pub mod seen;

@@ -48,6 +48,13 @@ pub struct Evicted {
     pub early: bool,
 }
 
+impl Evicted {
+    /// Tells whether the ids of the slice that starts at `slice` are forgotten.
+    pub fn holds(&self, slice: UnixMillis) -> bool {
+        self.from <= slice && slice < self.to
+    }
+}
+
 #[derive(Clone, Copy, Debug, Default)]
 struct Slot {
     ids: usize,
@@ -123,6 +130,21 @@ impl SeenIds {
         std::mem::take(&mut self.evicted)
     }
 
+    /// Forgets what a stored commit forgot.
+    pub fn forget(&mut self, evicted: Evicted) {
+        let starts: Vec<_> = self.live.range(evicted.from..).map(|(&slice, _)| slice).collect();
+        for slice in starts.into_iter().filter(|&slice| evicted.holds(slice)) {
+            self.remove(slice);
+        }
+    }
+
+    /// Returns the slices that hold ids, the one that grew longest ago first.
+    pub fn slices(&self) -> Vec<UnixMillis> {
+        let mut slices: Vec<_> = self.live.iter().map(|(&slice, &slot)| (slot, slice)).collect();
+        slices.sort_by_key(|&(slot, _)| self.touched(slot));
+        slices.into_iter().map(|(_, slice)| slice).collect()
+    }
+
     /// Returns how many ids are kept.
     pub fn len(&self) -> usize {
         self.len
@@ -164,14 +186,23 @@ impl SeenIds {
     /// backlog of old files is read side by side, their slices stay as long as they are in use.
     fn evict_one(&mut self, newest: UnixMillis) {
         let window_from = self.slice_of(newest.plus(-self.window_ms));
-        let touched = |slot: u8| self.slots.get(usize::from(slot)).map_or(0, |slot| slot.touched);
         let victim = self
             .live
             .iter()
-            .min_by_key(|&(&slice, &slot)| (slice >= window_from, touched(slot)))
-            .map(|(&slice, &slot)| (slice, slot));
-        let Some((slice, slot)) = victim else { return };
-        self.live.remove(&slice);
+            .min_by_key(|&(&slice, &slot)| (slice >= window_from, self.touched(slot)))
+            .map(|(&slice, _)| slice);
+        let Some(slice) = victim else { return };
+        self.remove(slice);
+        let to = slice.plus(self.slice_ms);
+        self.evicted.push(Evicted { from: slice, to, early: slice >= window_from });
+    }
+
+    fn touched(&self, slot: u8) -> u64 {
+        self.slots.get(usize::from(slot)).map_or(0, |slot| slot.touched)
+    }
+
+    fn remove(&mut self, slice: UnixMillis) {
+        let Some(slot) = self.live.remove(&slice) else { return };
         for shard in &mut self.shards {
             shard.remove_slot(slot);
         }
@@ -179,8 +210,6 @@ impl SeenIds {
             self.len -= state.ids;
             *state = Slot::default();
         }
-        let to = slice.plus(self.slice_ms);
-        self.evicted.push(Evicted { from: slice, to, early: slice >= window_from });
     }
 }
 

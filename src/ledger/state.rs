@@ -4,24 +4,28 @@
 //! and [`Ledger::apply`] adds a delta. A restart applies the stored deltas through the same
 //! function, so it can't come to another state.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::amounts::Amounts;
 use super::batch::{Entry, RatedBatch};
-use super::cells::Cells;
+use super::booking::{BookError, Booking};
+use super::catalog::Catalog;
 use super::counts::Counts;
 use super::delta::{Cell, Delta, Grand, IdList, Ingest, SeriesId};
 use super::position::{LogId, LogPosition};
 use super::rollup::{Bucket, Horizons, Retention};
 use super::seen::{Seen, SeenIds};
-use crate::model::names::{Approximation, Capped, LineResult, Route, Tier};
-use crate::model::series::{ContextBand, OTHER, SeriesKey};
-use crate::model::span::SpanError;
-use crate::model::time::{HOUR_MS, UnixMillis};
+use crate::model::names::{Approximation, Capped, LineResult};
+use crate::model::series::SeriesKey;
+use crate::model::span::Span;
+use crate::model::time::{DAY_MS, HOUR_MS, UnixMillis};
 
 /// How far a log's clock may be ahead of ours before its times are not believed.
 const FUTURE_MAX_MS: i64 = HOUR_MS;
+/// How far our clock may be ahead of the newest record before the horizons do not follow it. They
+/// never move back, so a machine that starts with a clock of 2090 would lose every minute and hour.
+const IDLE_MAX_MS: i64 = DAY_MS;
 
 /// Limits of a ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,44 +49,17 @@ pub struct Settings {
 pub struct Ledger {
     settings: Settings,
     number: u64,
-    series: Vec<Arc<SeriesKey>>,
-    series_ids: HashMap<Arc<SeriesKey>, SeriesId, foldhash::fast::FixedState>,
-    principals: HashSet<String>,
-    attribute_values: BTreeMap<String, HashSet<String>>,
+    catalog: Catalog,
     totals: Vec<Arc<Amounts>>,
     ingest: BTreeMap<String, Ingest>,
     overflow: Counts<Capped>,
     positions: BTreeMap<LogId, LogPosition>,
     seen: SeenIds,
+    /// Slices of the committed ids, the one that grew longest ago first.
+    slices: Vec<UnixMillis>,
     horizons: Horizons,
     newest: UnixMillis,
     grand: Grand,
-}
-
-/// Batches that wait for their commit.
-#[derive(Debug, Default)]
-pub struct Booking {
-    cells: Cells<Bucket>,
-    ids: BTreeMap<UnixMillis, Vec<u64>>,
-    positions: BTreeMap<LogId, LogPosition>,
-    forgotten: BTreeSet<LogId>,
-    ingest: BTreeMap<String, Ingest>,
-    records: u64,
-    newest: UnixMillis,
-    horizons: Horizons,
-}
-
-/// Why a batch can't be booked: a reader broke the order of a log.
-#[derive(Debug, thiserror::Error)]
-#[error("a piece of log {} (`{path}`) does not continue what is counted; stop and report this", log.0)]
-pub struct BookError {
-    /// The log.
-    pub log: LogId,
-    /// Its path.
-    pub path: String,
-    /// How the piece and the stored position disagree.
-    #[source]
-    pub source: SpanError,
 }
 
 impl Ledger {
@@ -91,31 +68,34 @@ impl Ledger {
         Self {
             settings,
             number: 0,
-            series: Vec::new(),
-            series_ids: HashMap::default(),
-            principals: HashSet::new(),
-            attribute_values: BTreeMap::new(),
+            catalog: Catalog::default(),
             totals: Vec::new(),
             ingest: BTreeMap::new(),
             overflow: Counts::default(),
             positions: BTreeMap::new(),
             seen: SeenIds::new(settings.window_ms, settings.ids_max),
+            slices: Vec::new(),
             horizons: Horizons::default(),
             newest: UnixMillis(0),
             grand: Grand::default(),
         }
     }
 
-    /// Begins the next commit at the time `now`.
+    /// Begins the next commit at the time `now`. The one before must be applied.
     pub fn open_booking(&self, now: UnixMillis) -> Booking {
+        let believed = match self.newest {
+            UnixMillis(0) => now,
+            newest => now.min(newest.plus(IDLE_MAX_MS)),
+        };
         Booking {
             newest: self.newest,
-            horizons: self.horizons.moved(self.settings.retention, now),
+            horizons: self.horizons.moved(self.settings.retention, believed),
             ..Booking::default()
         }
     }
 
-    /// Adds a batch to the next commit. `now` is the time of reading.
+    /// Adds a batch to the next commit. `now` is the time of reading. After an error the ledger
+    /// must not be used any more: some of the batch may be booked.
     pub fn book(
         &mut self,
         booking: &mut Booking,
@@ -126,11 +106,14 @@ impl Ledger {
         // A log that is not known yet begins where its reader says: at 0, or behind what it shares
         // with the log it was copied from.
         let stored = known.map_or(batch.span.from, |position| position.offset);
-        batch.span.advance(stored).map_err(|source| BookError {
-            log: batch.log,
-            path: String::from_utf8_lossy(&batch.position.path).into_owned(),
-            source,
-        })?;
+        let end = Span { from: batch.position.offset, to: batch.position.offset };
+        batch
+            .span
+            .advance(stored)
+            .and_then(|next| end.advance(next))
+            .map_err(|source| BookError::order(batch, source))?;
+        // A log that comes back while it is being forgotten stays.
+        booking.forgotten.remove(&batch.log);
         booking.positions.insert(batch.log, LogPosition::clone(&batch.position));
 
         let mut ingest = Ingest {
@@ -145,9 +128,8 @@ impl Ledger {
         let places = booking.cells.places_of(&batch.rated.groups);
         for entry in &batch.rated.entries {
             let place = usize::try_from(entry.group).ok().and_then(|group| places.get(group));
-            if let Some(&place) = place {
-                self.book_entry(booking, &mut ingest, place, entry, now);
-            }
+            let &place = place.ok_or_else(|| BookError::group(batch, entry.group))?;
+            self.book_entry(booking, &mut ingest, place, entry, now);
         }
         booking.ingest.entry(batch.source.clone()).or_default().merge(&ingest);
         Ok(())
@@ -163,12 +145,16 @@ impl Ledger {
     ) {
         let kind = Some(entry.kind);
         if let Some(id) = entry.id {
-            match self.seen.insert(id, entry.at, booking.newest) {
+            // A time in the future must not take the place of a slice of the window.
+            match self.seen.insert(id, entry.at.min(now), booking.newest) {
                 Seen::Duplicate => {
                     ingest.lines.add((kind, LineResult::Duplicate), 1);
                     return;
                 }
-                Seen::New { id, slice } => booking.ids.entry(slice).or_default().push(id),
+                Seen::New { id, slice } => {
+                    booking.forget_ids(self.seen.take_evicted());
+                    booking.ids.entry(slice).or_default().push(id);
+                }
             }
         }
         ingest.lines.add((kind, LineResult::Accepted), 1);
@@ -186,11 +172,16 @@ impl Ledger {
     }
 
     /// Makes the delta of everything that was booked.
-    pub fn close(&mut self, booking: Booking) -> Delta {
+    pub fn close(&mut self, mut booking: Booking) -> Delta {
+        booking.forget_ids(self.seen.take_evicted());
+        let ids = self.seen.slices().into_iter().filter_map(|slice| {
+            let ids = booking.ids.remove(&slice)?;
+            Some((slice, IdList(ids)))
+        });
         let mut delta = Delta {
             number: self.number + 1,
-            ids: booking.ids.into_iter().map(|(slice, ids)| (slice, IdList(ids))).collect(),
-            evicted: self.seen.take_evicted(),
+            ids: ids.collect(),
+            evicted: booking.evicted,
             positions: booking.positions.into_iter().collect(),
             forgotten: booking.forgotten.into_iter().collect(),
             ingest: booking.ingest.into_iter().collect(),
@@ -201,7 +192,8 @@ impl Ledger {
         };
         let mut merged: BTreeMap<(SeriesId, Bucket), Amounts> = BTreeMap::new();
         for (group, bucket, amounts) in booking.cells.finish() {
-            let series = self.series_of(&group.series, amounts.requests.total(), &mut delta);
+            let calls = amounts.requests.total();
+            let series = self.catalog.find(&group.series, &self.settings, calls, &mut delta);
             delta.grand.add(&amounts.row());
             merged.entry((series, bucket)).or_default().merge(&amounts);
         }
@@ -209,14 +201,28 @@ impl Ledger {
             .into_iter()
             .map(|((series, bucket), amounts)| Cell { series, bucket, amounts })
             .collect();
+        self.digest_positions(&mut delta);
         delta
+    }
+
+    fn digest_positions(&self, delta: &mut Delta) {
+        for (log, position) in &delta.positions {
+            if let Some(old) = self.positions.get(log) {
+                delta.grand.remove_position(old);
+            }
+            delta.grand.add_position(position);
+        }
+        for old in delta.forgotten.iter().filter_map(|log| self.positions.get(log)) {
+            delta.grand.remove_position(old);
+        }
     }
 
     /// Adds a delta that is durable.
     pub fn apply(&mut self, delta: &Delta) {
         for (id, key) in &delta.new_series {
-            self.learn_series(*id, Arc::new(key.clone()));
+            self.catalog.learn(*id, key);
         }
+        self.totals.resize_with(self.catalog.len(), Arc::default);
         for cell in &delta.cells {
             if let Some(totals) = place(&mut self.totals, cell.series) {
                 Arc::make_mut(totals).merge(&cell.amounts);
@@ -232,14 +238,33 @@ impl Ledger {
             self.ingest.entry(source.clone()).or_default().merge(ingest);
         }
         self.overflow.merge(&delta.overflow);
+        for evicted in &delta.evicted {
+            self.slices.retain(|&slice| !evicted.holds(slice));
+        }
+        for (slice, _) in &delta.ids {
+            self.slice_grew(*slice);
+        }
         self.horizons = delta.horizons;
         self.newest = delta.newest;
         self.grand = delta.grand.clone();
         self.number = delta.number;
     }
 
-    /// Remembers request ids that a stored commit counted.
+    /// Adds a stored delta, with the request ids that [`Self::book`] keeps in a running daemon.
+    pub fn replay(&mut self, delta: &Delta) {
+        self.apply(delta);
+        for evicted in &delta.evicted {
+            self.seen.forget(*evicted);
+        }
+        for (slice, ids) in &delta.ids {
+            self.restore_ids(*slice, &ids.0);
+        }
+    }
+
+    /// Remembers request ids that a stored commit counted. Slices come in the order of
+    /// [`Self::slices`].
     pub fn restore_ids(&mut self, slice: UnixMillis, ids: &[u64]) {
+        self.slice_grew(slice);
         for &id in ids {
             self.seen.insert(id, slice, self.newest);
         }
@@ -259,6 +284,11 @@ impl Ledger {
         }
     }
 
+    fn slice_grew(&mut self, slice: UnixMillis) {
+        self.slices.retain(|&known| known != slice);
+        self.slices.push(slice);
+    }
+
     /// Returns the number of the last commit.
     pub fn number(&self) -> u64 {
         self.number
@@ -273,7 +303,7 @@ impl Ledger {
     pub fn totals(&self) -> impl Iterator<Item = (SeriesId, &Arc<SeriesKey>, &Arc<Amounts>)> {
         (0..)
             .map(SeriesId)
-            .zip(&self.series)
+            .zip(self.catalog.keys())
             .zip(&self.totals)
             .map(|((id, key), totals)| (id, key, totals))
     }
@@ -298,6 +328,11 @@ impl Ledger {
         &self.seen
     }
 
+    /// Returns the slices of the committed request ids, the one that grew longest ago first.
+    pub fn slices(&self) -> &[UnixMillis] {
+        &self.slices
+    }
+
     /// Returns the horizons of the levels.
     pub fn horizons(&self) -> Horizons {
         self.horizons
@@ -312,86 +347,8 @@ impl Ledger {
     pub fn grand(&self) -> &Grand {
         &self.grand
     }
-
-    fn series_of(&mut self, wanted: &SeriesKey, calls: u64, delta: &mut Delta) -> SeriesId {
-        if let Some(&id) = self.series_ids.get(wanted) {
-            return id;
-        }
-        let mut key = wanted.clone();
-        if full(&self.principals, &key.principal, self.settings.principals_max) {
-            OTHER.clone_into(&mut key.principal);
-            delta.overflow.add(Capped::Principal, calls);
-        }
-        for (name, value) in &mut key.attributes {
-            let known = self.attribute_values.get(name);
-            if known.is_some_and(|v| full(v, value, self.settings.attribute_values_max)) {
-                OTHER.clone_into(value);
-                delta.overflow.add(Capped::Attribute, calls);
-            }
-        }
-        if self.series.len() >= self.settings.series_max && !self.series_ids.contains_key(&key) {
-            key = folded(&key);
-            delta.overflow.add(Capped::Series, calls);
-        }
-        if let Some(&id) = self.series_ids.get(&key) {
-            return id;
-        }
-        let id = SeriesId(u32::try_from(self.series.len()).unwrap_or(u32::MAX));
-        delta.new_series.push((id, key.clone()));
-        self.learn_series(id, Arc::new(key));
-        id
-    }
-
-    fn learn_series(&mut self, id: SeriesId, key: Arc<SeriesKey>) {
-        if usize::try_from(id.0).is_ok_and(|place| place == self.series.len()) {
-            self.principals.insert(key.principal.clone());
-            for (name, value) in &key.attributes {
-                self.attribute_values.entry(name.clone()).or_default().insert(value.clone());
-            }
-            self.series_ids.insert(Arc::clone(&key), id);
-            self.series.push(key);
-            self.totals.push(Arc::default());
-        }
-    }
-}
-
-impl Booking {
-    /// Returns how many records were booked.
-    pub fn records(&self) -> u64 {
-        self.records
-    }
-
-    /// Returns how many cells were touched.
-    pub fn cells(&self) -> usize {
-        self.cells.len()
-    }
-
-    /// Tells whether there is nothing to commit.
-    pub fn is_empty(&self) -> bool {
-        self.positions.is_empty() && self.forgotten.is_empty() && self.ingest.is_empty()
-    }
-}
-
-fn full(known: &HashSet<String>, value: &str, max: usize) -> bool {
-    known.len() >= max && !known.contains(value)
 }
 
 fn place(totals: &mut [Arc<Amounts>], id: SeriesId) -> Option<&mut Arc<Amounts>> {
     totals.get_mut(usize::try_from(id.0).ok()?)
-}
-
-/// Returns the series that everything beyond the cap of series folds into.
-fn folded(key: &SeriesKey) -> SeriesKey {
-    SeriesKey {
-        provider: key.provider.clone(),
-        account: OTHER.to_owned(),
-        region: OTHER.to_owned(),
-        model: OTHER.to_owned(),
-        route: Route::Unknown,
-        geo: String::new(),
-        tier: Tier::Standard,
-        principal: OTHER.to_owned(),
-        attributes: key.attributes.iter().map(|(n, _)| (n.clone(), OTHER.to_owned())).collect(),
-        context: ContextBand::default(),
-    }
 }

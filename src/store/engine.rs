@@ -40,8 +40,8 @@ impl WriteBatch {
     }
 }
 
-/// How many pairs [`each`] reads at a time.
-const PAGE: usize = 512;
+/// How many pairs [`each`] reads at a time: with values of at most 120 KiB, 8 MiB.
+const PAGE: usize = 64;
 
 /// Visits every pair with `from <= key < to`, in order, a page at a time.
 pub fn each(
@@ -51,7 +51,7 @@ pub fn each(
     mut visit: impl FnMut(&[u8], &[u8]) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
     let mut next = from.to_vec();
-    loop {
+    while next.as_slice() < to {
         let page = engine.range(&next, to, PAGE)?;
         let Some((last, _)) = page.last() else { return Ok(()) };
         next.clone_from(last);
@@ -60,4 +60,28 @@ pub fn each(
             visit(key, value)?;
         }
     }
+    Ok(())
+}
+
+/// Visits the first `limit` keys with `from <= key < to`, in order, holding a page of values at most.
+pub fn each_key(
+    engine: &dyn Engine,
+    from: &[u8],
+    to: &[u8],
+    limit: usize,
+    mut visit: impl FnMut(&[u8]),
+) -> Result<(), StoreError> {
+    let mut next = from.to_vec();
+    let mut left = limit;
+    while left > 0 && next.as_slice() < to {
+        let page = engine.range(&next, to, left.min(PAGE))?;
+        let Some((last, _)) = page.last() else { return Ok(()) };
+        next.clone_from(last);
+        next.push(0);
+        left -= page.len();
+        for (key, _) in &page {
+            visit(key);
+        }
+    }
+    Ok(())
 }

@@ -71,11 +71,3 @@ pub enum StoreError {
     )]
     Poisoned,
 }
-
-impl StoreError {
-    /// Returns an error about bytes that do not decode.
-    pub(super) fn undecodable(key: &[u8], error: postcard::Error) -> Self {
-        let key: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
-        Self::Corrupt { what: format!("the value of key {key} does not decode ({error})") }
-    }
-}

@@ -4,7 +4,7 @@
 use crate::ledger::delta::SeriesId;
 use crate::ledger::position::LogId;
 use crate::ledger::rollup::{Bucket, Level};
-use crate::model::time::UnixMillis;
+use crate::model::time::{MINUTE_MS, UnixMillis};
 
 /// The key of the schema version; sorts before every other.
 pub const SCHEMA: &[u8] = &[0];
@@ -69,9 +69,10 @@ pub fn journal(number: u64, part: u16) -> Vec<u8> {
     key(prefix::JOURNAL, &[&number.to_be_bytes(), &part.to_be_bytes()])
 }
 
-/// Returns the number of the commit that a journal key belongs to.
-pub fn journal_number(key: &[u8]) -> Option<u64> {
-    Some(u64::from_be_bytes(*key.get(1..)?.first_chunk()?))
+/// Returns the number and part of a journal key.
+pub fn journal_parts(key: &[u8]) -> Option<(u64, u16)> {
+    let (number, part) = key.get(1..)?.split_first_chunk()?;
+    Some((u64::from_be_bytes(*number), u16::from_be_bytes(part.try_into().ok()?)))
 }
 
 /// Returns the key of the block of a bucket that holds a series.
@@ -84,6 +85,20 @@ pub fn rollup(bucket: Bucket, series: SeriesId) -> Vec<u8> {
 pub fn rollup_block(bucket: Bucket, block: u32) -> Vec<u8> {
     let level = [bucket.level as u8];
     key(prefix::ROLLUP, &[&level, &bucket.start_minute.to_be_bytes(), &block.to_be_bytes()])
+}
+
+/// Returns the range of the blocks of `level` whose bucket starts in `from..to`; all blocks of
+/// [`Level::Ever`], which has no dates.
+pub fn rollup_range(level: Level, from: UnixMillis, to: UnixMillis) -> (Vec<u8>, Vec<u8>) {
+    if level == Level::Ever {
+        return (vec![prefix::ROLLUP, level as u8], all(prefix::ROLLUP).1.to_vec());
+    }
+    let first_at_or_after = |at: UnixMillis| {
+        let minute = at.plus(MINUTE_MS - 1).0.div_euclid(MINUTE_MS).max(0);
+        let start_minute = u32::try_from(minute).unwrap_or(u32::MAX);
+        rollup_block(Bucket { level, start_minute }, 0)
+    };
+    (first_at_or_after(from), first_at_or_after(to))
 }
 
 /// Returns the bucket and block of a rollup key.
@@ -103,6 +118,12 @@ pub fn place_in_block(series: SeriesId) -> u8 {
     u8::try_from(series.0 % SERIES_PER_BLOCK).unwrap_or(0)
 }
 
+/// Returns the series at a place of a block.
+pub fn series_in_block(block: u32, place: u8) -> Option<SeriesId> {
+    let place = Some(u32::from(place)).filter(|&place| place < SERIES_PER_BLOCK)?;
+    Some(SeriesId(block.checked_mul(SERIES_PER_BLOCK)?.checked_add(place)?))
+}
+
 /// Returns the key of one chunk of request ids.
 pub fn ids(slice: UnixMillis, commit: u64, part: u16) -> Vec<u8> {
     key(prefix::IDS, &[&ordered(slice.0).to_be_bytes(), &commit.to_be_bytes(), &part.to_be_bytes()])
@@ -111,12 +132,6 @@ pub fn ids(slice: UnixMillis, commit: u64, part: u16) -> Vec<u8> {
 /// Returns the first key of the ids of slices that start at or after `slice`.
 pub fn ids_from(slice: UnixMillis) -> Vec<u8> {
     key(prefix::IDS, &[&ordered(slice.0).to_be_bytes()])
-}
-
-/// Returns the slice of a key of request ids.
-pub fn ids_slice(key: &[u8]) -> Option<UnixMillis> {
-    let bytes = key.get(1..)?.first_chunk::<8>()?;
-    Some(UnixMillis((u64::from_be_bytes(*bytes) ^ SIGN).cast_signed()))
 }
 
 const SIGN: u64 = 1 << 63;
@@ -136,7 +151,7 @@ mod tests {
         fn keys_are_in_the_order_of_their_numbers(a in any::<i64>(), b in any::<i64>()) {
             let (left, right) = (UnixMillis(a), UnixMillis(b));
             prop_assert_eq!(ids_from(left).cmp(&ids_from(right)), left.cmp(&right));
-            prop_assert_eq!(ids_slice(&ids(left, 7, 0)), Some(left));
+            prop_assert!(ids(left, 7, 0).starts_with(&ids_from(left)));
         }
 
         #[test]

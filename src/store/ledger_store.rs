@@ -4,16 +4,16 @@
 //! batch. Now and then a fold moves the journal into keys of their own. Opening reads those keys
 //! and then applies the journal, through the same `Ledger::apply` as a running daemon.
 
-use std::collections::BTreeMap;
-
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::codec::{self, misplaced};
 use super::engine::{Engine, WriteBatch, each};
 use super::error::StoreError;
+use super::fold;
 use super::keys::{self, prefix};
 use super::pending::{Block, Pending};
-use crate::ledger::amounts::Amounts;
+use crate::ledger::amounts::{Amounts, Row};
 use crate::ledger::counts::Counts;
 use crate::ledger::delta::{Delta, Grand, IdList, Ingest, SeriesId};
 use crate::ledger::position::{LogId, LogPosition};
@@ -27,10 +27,6 @@ use crate::model::time::UnixMillis;
 pub const SCHEMA_VERSION: u32 = 1;
 /// Largest part of a journal entry; safely below what sled keeps in its synced file.
 const JOURNAL_PART_BYTES: usize = 96 << 10;
-/// Ids in one stored chunk: 64 KiB.
-const IDS_PER_CHUNK: usize = 8_192;
-/// Blocks that one fold moves to a coarser level; bounds how long a commit can wait for a fold.
-const COMPACTIONS_PER_FOLD: usize = 256;
 
 /// A ledger's store.
 pub struct LedgerStore {
@@ -57,6 +53,8 @@ pub struct Meta {
     newest: UnixMillis,
     overflow: Counts<Capped>,
     grand: Grand,
+    /// Slices of the stored ids, the one that grew longest ago first.
+    slices: Vec<UnixMillis>,
 }
 
 impl LedgerStore {
@@ -92,13 +90,13 @@ impl LedgerStore {
 
     /// Makes a delta durable. Only after this may it be applied and shown.
     pub fn commit(&mut self, delta: &Delta) -> Result<(), StoreError> {
-        let bytes = encode(delta)?;
+        let bytes = codec::encode(delta)?;
         let mut batch = WriteBatch::default();
         let mut written = Vec::new();
         for (part, chunk) in (0..).zip(bytes.chunks(JOURNAL_PART_BYTES)) {
             let key = keys::journal(delta.number, part);
             written.push(key.clone());
-            batch.put(key, chunk.to_vec());
+            codec::put_bytes(&mut batch, key, chunk.to_vec());
         }
         self.engine.commit(batch)?;
         self.pending.absorb(delta, written, bytes.len());
@@ -118,63 +116,45 @@ impl LedgerStore {
     /// Moves the journal into rollups, totals, positions and ids. `ledger` is the state after the
     /// last commit.
     pub fn fold(&mut self, ledger: &Ledger) -> Result<(), StoreError> {
-        let pending = std::mem::take(&mut self.pending);
-        let mut batch = WriteBatch::default();
-        for (id, key) in &pending.new_series {
-            batch.put(keys::series(*id), encode(key)?);
-        }
-        for (id, _, totals) in ledger.totals().filter(|(id, ..)| pending.touched.contains(id)) {
-            batch.put(keys::totals(id), encode(&**totals)?);
-        }
-        for log in &pending.positions {
-            match ledger.positions().get(log) {
-                Some(position) => batch.put(keys::position(*log), encode(position)?),
-                None => batch.delete(keys::position(*log)),
-            }
-        }
-        for source in &pending.sources {
-            if let Some(ingest) = ledger.ingest().get(source) {
-                batch.put(keys::ingest(source), encode(ingest)?);
-            }
-        }
-        self.fold_ids(&pending, ledger.number(), &mut batch)?;
-        self.fold_rows(&pending, ledger.horizons(), &mut batch)?;
-        for key in pending.journal_keys {
-            batch.delete(key);
-        }
-        batch.put(keys::META.to_vec(), encode(&self.meta(ledger))?);
-        self.engine.commit(batch)
+        let mut batch = fold::batch(&*self.engine, &self.pending, ledger)?;
+        codec::put(&mut batch, keys::META.to_vec(), &self.meta(ledger))?;
+        self.engine.commit(batch)?;
+        self.pending = Pending::default();
+        Ok(())
     }
 
-    /// Visits every row of `level` whose bucket starts in `from..to`, the journal included.
+    /// Visits the rows of `level` whose bucket starts in `from..to`; all rows of [`Level::Ever`],
+    /// which has no dates. What the journal adds to a stored row comes as a row of its own.
     pub fn rows(
         &self,
         level: Level,
         from: UnixMillis,
         to: UnixMillis,
-        mut visit: impl FnMut(Bucket, SeriesId, &crate::ledger::amounts::Row),
+        mut visit: impl FnMut(Bucket, SeriesId, &Row),
     ) -> Result<(), StoreError> {
-        let start = |at| keys::rollup_block(Bucket::holding(level, at), 0);
-        let (from, to) = (start(from), start(to));
+        let (from, to) = keys::rollup_range(level, from, to);
         let mut emit = |key: &[u8], block: &Block| {
-            if let Some((bucket, number)) = keys::rollup_parts(key) {
-                for (place, row) in block {
-                    let id = number * keys::SERIES_PER_BLOCK + u32::from(*place);
-                    visit(bucket, SeriesId(id), row);
-                }
+            let (bucket, number) = keys::rollup_parts(key).ok_or_else(|| misplaced(key))?;
+            for (place, row) in block {
+                let id = keys::series_in_block(number, *place).ok_or_else(|| misplaced(key))?;
+                visit(bucket, id, row);
             }
-        };
-        each(&*self.engine, &from, &to, |key, value| {
-            emit(key, &decode(key, value)?);
             Ok(())
-        })?;
-        for (key, block) in self.pending.blocks.range(from..to) {
-            emit(key, block);
+        };
+        each(&*self.engine, &from, &to, |key, value| emit(key, &codec::get(key, value)?))?;
+        if from < to {
+            for (key, block) in self.pending.blocks.range(from..to) {
+                emit(key, block)?;
+            }
         }
         Ok(())
     }
 
     fn create(&mut self) -> Result<(), StoreError> {
+        if !self.engine.range(&[], &[u8::MAX], 1)?.is_empty() {
+            let what = "it has no schema version, but other keys".to_owned();
+            return Err(StoreError::Corrupt { what });
+        }
         let mut batch = WriteBatch::default();
         batch.put(keys::SCHEMA.to_vec(), SCHEMA_VERSION.to_be_bytes().to_vec());
         let meta = Meta {
@@ -184,8 +164,9 @@ impl LedgerStore {
             newest: UnixMillis(0),
             overflow: Counts::default(),
             grand: Grand::default(),
+            slices: Vec::new(),
         };
-        batch.put(keys::META.to_vec(), encode(&meta)?);
+        codec::put(&mut batch, keys::META.to_vec(), &meta)?;
         self.engine.commit(batch)
     }
 
@@ -197,6 +178,7 @@ impl LedgerStore {
             newest: ledger.newest(),
             overflow: ledger.overflow().clone(),
             grand: ledger.grand().clone(),
+            slices: ledger.slices().to_vec(),
         }
     }
 
@@ -205,7 +187,7 @@ impl LedgerStore {
         let meta = self.engine.get(keys::META)?.ok_or_else(|| StoreError::Corrupt {
             what: "its summary (key `m`) is missing".to_owned(),
         })?;
-        let meta: Meta = decode(keys::META, &meta)?;
+        let meta: Meta = codec::get(keys::META, &meta)?;
         self.identity = meta.identity;
         let mut folded = Delta {
             number: meta.number,
@@ -233,109 +215,36 @@ impl LedgerStore {
             ledger.restore_totals(series_of(key)?, value);
             Some(())
         })?;
-        self.each_of(prefix::IDS, |key, value: IdList| {
-            ledger.restore_ids(keys::ids_slice(key)?, &value.0);
-            Some(())
-        })
+        for slice in meta.slices {
+            let (from, to) = (keys::ids_from(slice), keys::ids_from(slice.plus(1)));
+            each(&*self.engine, &from, &to, |key, value| {
+                let ids: IdList = codec::get(key, value)?;
+                ledger.restore_ids(slice, &ids.0);
+                Ok(())
+            })?;
+        }
+        Ok(())
     }
 
     fn replay_journal(&mut self, ledger: &mut Ledger) -> Result<(), StoreError> {
         let (from, to) = keys::all(prefix::JOURNAL);
-        let mut entries: BTreeMap<u64, (Vec<Vec<u8>>, Vec<u8>)> = BTreeMap::new();
-        each(&*self.engine, &from, &to, |key, value| {
-            let number = keys::journal_number(key).ok_or_else(|| misplaced(key))?;
-            let (keys, bytes) = entries.entry(number).or_default();
-            keys.push(key.to_vec());
-            bytes.extend_from_slice(value);
-            Ok(())
-        })?;
-        for (number, (journal_keys, bytes)) in entries {
-            let expected = ledger.number() + 1;
-            if number != expected {
-                let what = format!("commit {number} follows where {expected} was expected");
+        let mut entry = JournalEntry::default();
+        let Self { engine, pending, .. } = self;
+        each(&**engine, &from, &to, |key, value| {
+            let (number, part) = keys::journal_parts(key).ok_or_else(|| misplaced(key))?;
+            if part == 0 {
+                std::mem::take(&mut entry).replay(ledger, pending)?;
+                entry.number = number;
+            }
+            if (number, part) != (entry.number, entry.next_part()) {
+                let what = format!("commit {number} has a part {part} but not the one before");
                 return Err(StoreError::Corrupt { what });
             }
-            let delta: Delta = decode(&keys::journal(number, 0), &bytes)?;
-            ledger.apply(&delta);
-            for (slice, ids) in &delta.ids {
-                ledger.restore_ids(*slice, &ids.0);
-            }
-            self.pending.absorb(&delta, journal_keys, bytes.len());
-        }
-        Ok(())
-    }
-
-    fn fold_ids(
-        &self,
-        pending: &Pending,
-        number: u64,
-        batch: &mut WriteBatch,
-    ) -> Result<(), StoreError> {
-        for evicted in &pending.evicted {
-            let (from, to) = (keys::ids_from(evicted.from), keys::ids_from(evicted.to));
-            each(&*self.engine, &from, &to, |key, _| {
-                batch.delete(key.to_vec());
-                Ok(())
-            })?;
-        }
-        for (slice, ids) in &pending.ids {
-            for (part, chunk) in (0..).zip(ids.chunks(IDS_PER_CHUNK)) {
-                batch.put(keys::ids(*slice, number, part), encode(&IdList(chunk.to_vec()))?);
-            }
-        }
-        Ok(())
-    }
-
-    fn fold_rows(
-        &self,
-        pending: &Pending,
-        horizons: Horizons,
-        batch: &mut WriteBatch,
-    ) -> Result<(), StoreError> {
-        let mut blocks: BTreeMap<Vec<u8>, Block> = BTreeMap::new();
-        for (key, added) in &pending.blocks {
-            let mut block = self.block(key)?;
-            merge(&mut block, added);
-            blocks.insert(key.clone(), block);
-        }
-        for level in [Level::Minute, Level::Hour, Level::Day] {
-            let Some(horizon) = horizons.of(level) else { continue };
-            let first = keys::rollup_block(Bucket { level, start_minute: 0 }, 0);
-            let end = keys::rollup_block(Bucket::holding(level, horizon), 0);
-            for (key, value) in self.engine.range(&first, &end, COMPACTIONS_PER_FOLD)? {
-                let parts = keys::rollup_parts(&key);
-                let Some((bucket, number)) = parts else { return Err(misplaced(&key)) };
-                let Some(coarser) = bucket.coarser() else { continue };
-                let old = match blocks.remove(&key) {
-                    Some(block) => block,
-                    None => decode(&key, &value)?,
-                };
-                batch.delete(key);
-                let target = keys::rollup_block(coarser, number);
-                if !blocks.contains_key(&target) {
-                    let stored = if batch.0.get(&target) == Some(&None) {
-                        Block::new()
-                    } else {
-                        self.block(&target)?
-                    };
-                    blocks.insert(target.clone(), stored);
-                }
-                if let Some(block) = blocks.get_mut(&target) {
-                    merge(block, &old);
-                }
-            }
-        }
-        for (key, block) in blocks {
-            batch.put(key, encode(&block)?);
-        }
-        Ok(())
-    }
-
-    fn block(&self, key: &[u8]) -> Result<Block, StoreError> {
-        match self.engine.get(key)? {
-            Some(value) => decode(key, &value),
-            None => Ok(Block::new()),
-        }
+            entry.bytes.extend_from_slice(codec::get_bytes(key, value)?);
+            entry.keys.push(key.to_vec());
+            Ok(())
+        })?;
+        entry.replay(ledger, pending)
     }
 
     fn each_of<T: DeserializeOwned>(
@@ -345,26 +254,61 @@ impl LedgerStore {
     ) -> Result<(), StoreError> {
         let (from, to) = keys::all(prefix);
         each(&*self.engine, &from, &to, |key, value| {
-            visit(key, decode(key, value)?).ok_or_else(|| misplaced(key))
+            visit(key, codec::get(key, value)?).ok_or_else(|| misplaced(key))
         })
     }
 }
 
-/// Tells whether the sums over all series are those that were stored with the last commit.
+/// The parts of one commit, put together.
+#[derive(Default)]
+struct JournalEntry {
+    number: u64,
+    keys: Vec<Vec<u8>>,
+    bytes: Vec<u8>,
+}
+
+impl JournalEntry {
+    fn next_part(&self) -> u16 {
+        u16::try_from(self.keys.len()).unwrap_or(u16::MAX)
+    }
+
+    fn replay(self, ledger: &mut Ledger, pending: &mut Pending) -> Result<(), StoreError> {
+        let Self { number, keys, bytes } = self;
+        let Some(key) = keys.first() else { return Ok(()) };
+        let expected = ledger.number() + 1;
+        let delta: Delta = codec::decode(key, &bytes)?;
+        if number != expected || delta.number != expected {
+            let what = format!("commit {number} follows where {expected} was expected");
+            return Err(StoreError::Corrupt { what });
+        }
+        ledger.replay(&delta);
+        pending.absorb(&delta, keys, bytes.len());
+        Ok(())
+    }
+}
+
+/// Tells whether the sums over all series and logs are those that were stored with the last commit.
 fn check_grand(ledger: &Ledger) -> Result<(), StoreError> {
     let mut sum = Grand::default();
     for (_, _, totals) in ledger.totals() {
         sum.add(&totals.row());
     }
+    for position in ledger.positions().values() {
+        sum.add_position(position);
+    }
     if sum == *ledger.grand() {
         return Ok(());
     }
     let what = format!(
-        "its series sum to {} calls and {} dollars where {} and {} were committed",
+        "its series sum to {} calls and {} dollars and its {} logs to {} bytes, where {}, {}, {} and {} were committed",
         sum.requests,
         sum.cost,
+        sum.logs,
+        sum.offsets,
         ledger.grand().requests,
-        ledger.grand().cost
+        ledger.grand().cost,
+        ledger.grand().logs,
+        ledger.grand().offsets,
     );
     Err(StoreError::Corrupt { what })
 }
@@ -372,17 +316,11 @@ fn check_grand(ledger: &Ledger) -> Result<(), StoreError> {
 fn check_schema(version: &[u8]) -> Result<(), StoreError> {
     let found = version.try_into().map(u32::from_be_bytes);
     match found {
-        Ok(found) if found <= SCHEMA_VERSION => Ok(()),
-        Ok(found) => Err(StoreError::NewerSchema { found, supported: SCHEMA_VERSION }),
-        Err(_) => {
+        Ok(1..=SCHEMA_VERSION) => Ok(()),
+        Ok(found @ 1..) => Err(StoreError::NewerSchema { found, supported: SCHEMA_VERSION }),
+        Ok(0) | Err(_) => {
             Err(StoreError::Corrupt { what: "its schema version is not a number".to_owned() })
         }
-    }
-}
-
-fn merge(block: &mut Block, added: &Block) {
-    for (place, row) in added {
-        block.entry(*place).or_default().merge(row);
     }
 }
 
@@ -392,18 +330,4 @@ fn series_of(key: &[u8]) -> Option<SeriesId> {
 
 fn log_of(key: &[u8]) -> Option<LogId> {
     Some(LogId(u64::from_be_bytes(key.get(1..)?.try_into().ok()?)))
-}
-
-fn misplaced(key: &[u8]) -> StoreError {
-    let key: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
-    StoreError::Corrupt { what: format!("there is no such key as {key}") }
-}
-
-fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, StoreError> {
-    postcard::to_stdvec(value)
-        .map_err(|error| StoreError::Engine { action: "encode a value", what: error.to_string() })
-}
-
-fn decode<'v, T: Deserialize<'v>>(key: &[u8], value: &'v [u8]) -> Result<T, StoreError> {
-    postcard::from_bytes(value).map_err(|error| StoreError::undecodable(key, error))
 }

@@ -5,8 +5,10 @@
 //! [`verify`] checks that the parts belong together. It may use the core. It must never be written
 //! to by anyone but the committer, and never acknowledge what is not durable.
 
+mod codec;
 pub mod engine;
 mod error;
+mod fold;
 pub mod keys;
 pub mod ledger_store;
 mod pending;
@@ -15,3 +17,8 @@ pub mod verify;
 
 pub use error::StoreError;
 pub use ledger_store::LedgerStore;
+
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod memory;

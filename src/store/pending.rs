@@ -15,6 +15,8 @@ use crate::model::time::UnixMillis;
 
 /// Rows that make a fold due; bounds the memory that waits for it.
 const ROWS_MAX: usize = 8_192;
+/// Blocks that make a fold due; each is read and written whole, with up to 64 rows.
+const BLOCKS_MAX: usize = 1_024;
 /// Journal bytes that make a fold due; bounds the time a restart needs to read them.
 const JOURNAL_BYTES_MAX: usize = 8 << 20;
 
@@ -52,7 +54,7 @@ impl Pending {
         self.positions.extend(&delta.forgotten);
         self.sources.extend(delta.ingest.iter().map(|(source, _)| source.clone()));
         for evicted in &delta.evicted {
-            self.ids.retain(|&slice, _| slice < evicted.from || slice >= evicted.to);
+            self.ids.retain(|&slice, _| !evicted.holds(slice));
             self.evicted.push(*evicted);
         }
         for (slice, ids) in &delta.ids {
@@ -63,7 +65,9 @@ impl Pending {
     }
 
     pub(super) fn fold_is_due(&self) -> bool {
-        self.rows >= ROWS_MAX || self.journal_bytes >= JOURNAL_BYTES_MAX
+        self.rows >= ROWS_MAX
+            || self.blocks.len() >= BLOCKS_MAX
+            || self.journal_bytes >= JOURNAL_BYTES_MAX
     }
 
     pub(super) fn is_empty(&self) -> bool {

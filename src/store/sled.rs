@@ -6,10 +6,11 @@
 //! `fdatasync` on a descriptor of our own of sled's `db` file. Values stay below 128 KiB: sled puts
 //! larger ones into files that it never syncs.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder, File, TryLockError};
 use std::os::unix::fs::DirBuilderExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::engine::{Engine, Pair, WriteBatch};
 use super::error::StoreError;
@@ -21,10 +22,32 @@ pub const VALUE_BYTES_MAX: usize = 120 << 10;
 
 /// A store in one folder.
 pub struct SledEngine {
+    // Dropped in this order, see `DbFile`.
     db: ::sled::Db,
-    db_file: File,
+    db_file: DbFile,
     poisoned: bool,
 }
+
+/// Our own descriptor of sled's `db` file. Threads of sled keep the file locked for some moments
+/// after its handle is dropped; dropping this waits for them, so that the ledger can be opened again.
+struct DbFile(File);
+
+impl Drop for DbFile {
+    fn drop(&mut self) {
+        for _ in 0..RELEASE_TRIES {
+            match self.0.try_lock() {
+                Err(TryLockError::WouldBlock) => {
+                    std::thread::park_timeout(Duration::from_millis(1))
+                }
+                // Closing the file gives the lock back.
+                Ok(()) | Err(TryLockError::Error(_)) => break,
+            }
+        }
+    }
+}
+
+/// How many milliseconds to wait for sled's threads; they need some of a sync of the disk.
+const RELEASE_TRIES: usize = 1_000;
 
 impl SledEngine {
     /// Opens the store in `dir`, creating it (mode 0700) if `dir` is missing or empty.
@@ -33,20 +56,21 @@ impl SledEngine {
             let path = path.to_owned();
             move |source| StoreError::Io { action, path, source }
         };
+        let missing: Vec<_> =
+            dir.ancestors().take_while(|path| !path.exists()).map(Path::to_owned).collect();
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
             .create(dir)
             .map_err(io("create the folder", dir))?;
-        let is_store = dir.join("db").exists() || dir.join("conf").exists();
-        let mut entries = fs::read_dir(dir).map_err(io("read the folder", dir))?;
-        if !is_store && entries.next().is_some() {
+        if !may_be_ledger(dir).map_err(io("read the folder", dir))? {
             return Err(StoreError::NotALedger { dir: dir.to_owned() });
         }
         let db = open_db(dir)?;
         sync_files(dir)?;
+        sync_parents(dir, &missing)?;
         let db_path = dir.join("db");
-        let db_file = File::open(&db_path).map_err(io("open", &db_path))?;
+        let db_file = DbFile(File::open(&db_path).map_err(io("open", &db_path))?);
         Ok(Self { db, db_file, poisoned: false })
     }
 
@@ -66,9 +90,9 @@ impl SledEngine {
                 None => changes.remove(key),
             }
         }
-        self.db.apply_batch(changes).map_err(failed("apply a batch"))?;
-        self.db.flush().map_err(failed("flush"))?;
-        self.db_file.sync_data().map_err(|source| StoreError::Engine {
+        guarded("apply a batch", || self.db.apply_batch(changes))?;
+        guarded("flush", || self.db.flush())?;
+        self.db_file.0.sync_data().map_err(|source| StoreError::Engine {
             action: "sync its file to the disk",
             what: source.to_string(),
         })
@@ -78,18 +102,16 @@ impl SledEngine {
 impl Engine for SledEngine {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         self.refuse_if_poisoned()?;
-        let value = self.db.get(key).map_err(failed("read"))?;
+        let value = guarded("read", || self.db.get(key))?;
         Ok(value.map(|value| value.to_vec()))
     }
 
     fn range(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Pair>, StoreError> {
         self.refuse_if_poisoned()?;
-        self.db
-            .range(from..to)
-            .take(limit)
-            .map(|pair| pair.map(|(key, value)| (key.to_vec(), value.to_vec())))
-            .collect::<Result<_, _>>()
-            .map_err(failed("read"))
+        guarded("read", || {
+            let pairs = self.db.range(from..to).take(limit);
+            pairs.map(|pair| pair.map(|(key, value)| (key.to_vec(), value.to_vec()))).collect()
+        })
     }
 
     fn commit(&mut self, batch: WriteBatch) -> Result<(), StoreError> {
@@ -102,7 +124,7 @@ impl Engine for SledEngine {
     }
 
     fn bytes_on_disk(&self) -> u64 {
-        self.db_file.metadata().map_or(0, |metadata| metadata.len())
+        self.db_file.0.metadata().map_or(0, |metadata| metadata.len())
     }
 }
 
@@ -131,7 +153,21 @@ fn is_lock_conflict(error: &std::io::Error) -> bool {
     error.kind() == std::io::ErrorKind::WouldBlock || error.to_string().contains("lock")
 }
 
-/// Syncs every regular file that sled made on opening, its folder and the folder above.
+/// Tells whether sled may open `dir`: it takes whatever it finds for its own. It makes `blobs`, then
+/// `conf`, then `db`, and may have been interrupted.
+fn may_be_ledger(dir: &Path) -> std::io::Result<bool> {
+    if dir.join("conf").exists() {
+        return Ok(true);
+    }
+    for entry in fs::read_dir(dir)? {
+        if entry?.file_name() != "blobs" {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Syncs every regular file that sled made on opening, and its folder.
 fn sync_files(dir: &Path) -> Result<(), StoreError> {
     let sync = |path: PathBuf| {
         File::open(&path).and_then(|file| file.sync_all()).map_err(|source| StoreError::Io {
@@ -147,11 +183,144 @@ fn sync_files(dir: &Path) -> Result<(), StoreError> {
             sync(entry.path())?;
         }
     }
-    sync(dir.to_owned())?;
-    let absolute = fs::canonicalize(dir).map_err(read)?;
-    absolute.parent().map_or(Ok(()), |parent| sync(parent.to_owned()))
+    sync(dir.to_owned())
 }
 
-fn failed(action: &'static str) -> impl Fn(::sled::Error) -> StoreError {
-    move |error| StoreError::Engine { action, what: error.to_string() }
+/// Syncs the folders that hold `dir` and the folders `made` for it.
+fn sync_parents(dir: &Path, made: &[PathBuf]) -> Result<(), StoreError> {
+    let io = |action, path: &Path| {
+        let path = path.to_owned();
+        move |source| StoreError::Io { action, path, source }
+    };
+    for child in std::iter::once(dir).chain(made.iter().map(PathBuf::as_path)) {
+        let child = fs::canonicalize(child).map_err(io("find", child))?;
+        let Some(parent) = child.parent() else { continue };
+        match File::open(parent).and_then(|folder| folder.sync_all()) {
+            // A folder that may be passed but not read was made by someone else before us.
+            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {}
+            result => result.map_err(io("sync", parent))?,
+        }
+    }
+    Ok(())
+}
+
+/// Runs `work` of sled, whose panics on damaged files are to the user the same as an error.
+fn guarded<T>(
+    action: &'static str,
+    work: impl FnOnce() -> Result<T, ::sled::Error>,
+) -> Result<T, StoreError> {
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => Err(StoreError::Engine { action, what: error.to_string() }),
+        Err(_) => Err(StoreError::Corrupt { what: format!("its database failed to {action}") }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    /// Set for the process that [`a_ledger_is_open_in_one_process_only`] starts.
+    const OTHER_PROCESS: &str = "TOLLKEEPER_TEST_LOCKED_DIR";
+
+    fn put(key: &[u8], value: &[u8]) -> WriteBatch {
+        let mut batch = WriteBatch::default();
+        batch.put(key.to_vec(), value.to_vec());
+        batch
+    }
+
+    #[test]
+    fn what_was_committed_is_there_after_opening_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = dir.path().join("made/on/the/way");
+        let mut engine = SledEngine::open(&dir).unwrap();
+        engine.commit(put(b"a", b"1")).unwrap();
+        let mut both = put(b"b", b"2");
+        both.delete(b"a".to_vec());
+        engine.commit(both).unwrap();
+        drop(engine);
+        let engine = SledEngine::open(&dir).unwrap();
+        assert_eq!(engine.get(b"a").unwrap(), None);
+        assert_eq!(engine.range(b"", b"z", 9).unwrap(), [(b"b".to_vec(), b"2".to_vec())]);
+        assert!(engine.bytes_on_disk() > 0);
+    }
+
+    #[test]
+    fn a_value_that_the_barrier_would_not_cover_is_refused_and_poisons() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut engine = SledEngine::open(dir.path()).unwrap();
+        let large = put(b"a", &vec![0; VALUE_BYTES_MAX + 1]);
+        assert!(matches!(engine.commit(large), Err(StoreError::Engine { .. })));
+        assert!(matches!(engine.commit(put(b"a", b"1")), Err(StoreError::Poisoned)));
+        assert!(matches!(engine.get(b"a"), Err(StoreError::Poisoned)));
+        drop(engine);
+        assert_eq!(SledEngine::open(dir.path()).unwrap().get(b"a").unwrap(), None);
+    }
+
+    #[test]
+    fn a_folder_with_other_files_is_left_alone() {
+        for name in ["notes.txt", "db"] {
+            let dir = tempfile::tempdir().unwrap();
+            fs::write(dir.path().join(name), "not a ledger").unwrap();
+            let found = SledEngine::open(dir.path()).map(drop);
+            assert!(matches!(found, Err(StoreError::NotALedger { .. })), "{name}");
+            assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+            assert_eq!(fs::read(dir.path().join(name)).unwrap(), b"not a ledger");
+        }
+    }
+
+    #[test]
+    fn a_start_that_was_interrupted_before_its_first_file_is_no_obstacle() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("blobs")).unwrap();
+        SledEngine::open(dir.path()).unwrap();
+    }
+
+    #[test]
+    fn a_ledger_is_open_in_one_process_only() {
+        if let Some(dir) = std::env::var_os(OTHER_PROCESS) {
+            let found = SledEngine::open(Path::new(&dir)).map(drop);
+            assert!(matches!(found, Err(StoreError::Locked { .. })), "{found:?}");
+            return;
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let engine = SledEngine::open(dir.path()).unwrap();
+        let again = SledEngine::open(dir.path()).map(drop);
+        assert!(matches!(again, Err(StoreError::Locked { .. })), "{again:?}");
+        let name = "store::sled::tests::a_ledger_is_open_in_one_process_only";
+        let other = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", name])
+            .env(OTHER_PROCESS, dir.path())
+            .output()
+            .unwrap();
+        assert!(other.status.success(), "{}", String::from_utf8_lossy(&other.stdout));
+        assert!(String::from_utf8_lossy(&other.stdout).contains("1 passed"));
+        drop(engine);
+        SledEngine::open(dir.path()).unwrap();
+    }
+
+    #[test]
+    fn a_damaged_file_gives_an_error_or_what_was_committed() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut engine = SledEngine::open(dir.path()).unwrap();
+        for number in 0..50u8 {
+            engine.commit(put(&[number], &[number; 900])).unwrap();
+        }
+        drop(engine);
+        let sound = fs::read(dir.path().join("db")).unwrap();
+        for part in 0..24 {
+            let mut damaged = sound.clone();
+            for byte in damaged.iter_mut().skip(part * sound.len() / 24).take(64) {
+                *byte ^= 0x55;
+            }
+            fs::write(dir.path().join("db"), &damaged).unwrap();
+            let Ok(engine) = SledEngine::open(dir.path()) else { continue };
+            if let Ok(pairs) = engine.range(&[], &[u8::MAX], 100) {
+                for (key, value) in pairs {
+                    assert_eq!(value, vec![key[0]; 900], "part {part}");
+                }
+            }
+        }
+    }
 }

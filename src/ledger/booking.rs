@@ -1,0 +1,93 @@
+//! Batches on their way into one commit. Filled by [`super::state::Ledger::book`], emptied by
+//! [`super::state::Ledger::close`]; it must never outlive a failed commit.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::batch::RatedBatch;
+use super::cells::Cells;
+use super::delta::Ingest;
+use super::position::{LogId, LogPosition};
+use super::rollup::{Bucket, Horizons};
+use super::seen::Evicted;
+use crate::model::span::SpanError;
+use crate::model::time::UnixMillis;
+
+/// Batches that wait for their commit.
+#[derive(Debug, Default)]
+pub struct Booking {
+    pub(super) cells: Cells<Bucket>,
+    pub(super) ids: BTreeMap<UnixMillis, Vec<u64>>,
+    pub(super) evicted: Vec<Evicted>,
+    pub(super) positions: BTreeMap<LogId, LogPosition>,
+    pub(super) forgotten: BTreeSet<LogId>,
+    pub(super) ingest: BTreeMap<String, Ingest>,
+    pub(super) records: u64,
+    pub(super) newest: UnixMillis,
+    pub(super) horizons: Horizons,
+}
+
+/// Why a batch can't be booked: whoever made it broke a rule, so nothing may be counted any more.
+#[derive(Debug, thiserror::Error)]
+pub enum BookError {
+    /// A reader broke the order of a log.
+    #[error("a piece of log {} (`{path}`) does not continue what is counted; stop and report this", log.0)]
+    Order {
+        /// The log.
+        log: LogId,
+        /// Its path.
+        path: String,
+        /// How the piece, the stored position and the next position disagree.
+        #[source]
+        source: SpanError,
+    },
+    /// A record refers to labels and prices that its batch does not carry.
+    #[error("a record of log {} (`{path}`) is of group {group}, which is missing; stop and report this", log.0)]
+    Group {
+        /// The log.
+        log: LogId,
+        /// Its path.
+        path: String,
+        /// Place of the group in the batch.
+        group: u32,
+    },
+}
+
+impl Booking {
+    /// Returns how many records were booked.
+    pub fn records(&self) -> u64 {
+        self.records
+    }
+
+    /// Returns how many cells were touched.
+    pub fn cells(&self) -> usize {
+        self.cells.len()
+    }
+
+    /// Tells whether there is nothing to commit.
+    pub fn is_empty(&self) -> bool {
+        self.positions.is_empty() && self.forgotten.is_empty() && self.ingest.is_empty()
+    }
+
+    /// Drops the ids of slices that were forgotten after they were booked, so that the commit holds
+    /// what is remembered and nothing else.
+    pub(super) fn forget_ids(&mut self, evicted: Vec<Evicted>) {
+        for evicted in evicted {
+            self.ids.retain(|&slice, _| !evicted.holds(slice));
+            self.evicted.push(evicted);
+        }
+    }
+}
+
+impl BookError {
+    pub(super) fn order(batch: &RatedBatch, source: SpanError) -> Self {
+        Self::Order { log: batch.log, path: path_of(batch), source }
+    }
+
+    pub(super) fn group(batch: &RatedBatch, group: u32) -> Self {
+        Self::Group { log: batch.log, path: path_of(batch), group }
+    }
+}
+
+fn path_of(batch: &RatedBatch) -> String {
+    String::from_utf8_lossy(&batch.position.path).into_owned()
+}

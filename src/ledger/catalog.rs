@@ -1,0 +1,127 @@
+//! The series of a ledger, their numbers, and the caps on how many there may be. It must never let
+//! a log decide how large the ledger grows: labels are cut, and what is beyond a cap is `other`.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use super::delta::{Delta, SeriesId};
+use super::state::Settings;
+use crate::model::names::{Capped, Route, Tier};
+use crate::model::series::{ContextBand, OTHER, SeriesKey};
+
+/// Longest label value in bytes. AWS's names are shorter (an IAM name has 64 characters, request
+/// metadata values 256: `IAM quotas` and botocore's `RequestMetadataValueString`); what a log makes
+/// up may be as long as a line, and the labels of one series have to fit into one stored value.
+pub(super) const LABEL_BYTES_MAX: usize = 1_024;
+
+/// Every series by number and by labels.
+#[derive(Debug, Default)]
+pub(super) struct Catalog {
+    keys: Vec<Arc<SeriesKey>>,
+    ids: HashMap<Arc<SeriesKey>, SeriesId, foldhash::fast::FixedState>,
+    principals: HashSet<String>,
+    attribute_values: BTreeMap<String, HashSet<String>>,
+}
+
+impl Catalog {
+    /// Returns how many series there are.
+    pub(super) fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Returns the labels of all series, in the order of their numbers.
+    pub(super) fn keys(&self) -> &[Arc<SeriesKey>] {
+        &self.keys
+    }
+
+    /// Returns the series in which `calls` calls with the labels `wanted` are counted. A new series
+    /// and what a cap did are written into `delta`.
+    pub(super) fn find(
+        &mut self,
+        wanted: &SeriesKey,
+        limits: &Settings,
+        calls: u64,
+        delta: &mut Delta,
+    ) -> SeriesId {
+        if let Some(&id) = self.ids.get(wanted) {
+            return id;
+        }
+        let mut key = shortened(wanted);
+        if full(&self.principals, &key.principal, limits.principals_max) {
+            OTHER.clone_into(&mut key.principal);
+            delta.overflow.add(Capped::Principal, calls);
+        }
+        for (name, value) in &mut key.attributes {
+            let known = self.attribute_values.get(name);
+            if known.is_some_and(|known| full(known, value, limits.attribute_values_max)) {
+                OTHER.clone_into(value);
+                delta.overflow.add(Capped::Attribute, calls);
+            }
+        }
+        if self.keys.len() >= limits.series_max && !self.ids.contains_key(&key) {
+            key = folded(&key);
+            delta.overflow.add(Capped::Series, calls);
+        }
+        if let Some(&id) = self.ids.get(&key) {
+            return id;
+        }
+        let id = SeriesId(u32::try_from(self.keys.len()).unwrap_or(u32::MAX));
+        self.learn(id, &key);
+        delta.new_series.push((id, key));
+        id
+    }
+
+    /// Adds the next series; one that is known already changes nothing.
+    pub(super) fn learn(&mut self, id: SeriesId, key: &SeriesKey) {
+        if usize::try_from(id.0).is_ok_and(|place| place == self.keys.len()) {
+            self.principals.insert(key.principal.clone());
+            for (name, value) in &key.attributes {
+                self.attribute_values.entry(name.clone()).or_default().insert(value.clone());
+            }
+            let key = Arc::new(key.clone());
+            self.ids.insert(Arc::clone(&key), id);
+            self.keys.push(key);
+        }
+    }
+}
+
+fn full(known: &HashSet<String>, value: &str, max: usize) -> bool {
+    known.len() >= max && !known.contains(value)
+}
+
+/// Returns `key` with every label at most [`LABEL_BYTES_MAX`] long.
+fn shortened(key: &SeriesKey) -> SeriesKey {
+    let mut key = key.clone();
+    let named = [
+        &mut key.provider,
+        &mut key.account,
+        &mut key.region,
+        &mut key.model,
+        &mut key.geo,
+        &mut key.principal,
+    ];
+    for label in named.into_iter().chain(key.attributes.iter_mut().map(|(_, value)| value)) {
+        label.truncate(label.floor_char_boundary(LABEL_BYTES_MAX));
+    }
+    key
+}
+
+/// Returns the series that everything beyond the cap of series folds into.
+fn folded(key: &SeriesKey) -> SeriesKey {
+    SeriesKey {
+        provider: key.provider.clone(),
+        account: OTHER.to_owned(),
+        region: OTHER.to_owned(),
+        model: OTHER.to_owned(),
+        route: Route::Unknown,
+        geo: String::new(),
+        tier: Tier::Standard,
+        principal: OTHER.to_owned(),
+        attributes: key
+            .attributes
+            .iter()
+            .map(|(name, _)| (name.clone(), OTHER.to_owned()))
+            .collect(),
+        context: ContextBand::default(),
+    }
+}

@@ -1,0 +1,73 @@
+//! How values become bytes: postcard, and a checksum that ties them to their key. A value that was
+//! damaged, cut or moved to another key must never become a number.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::engine::WriteBatch;
+use super::error::StoreError;
+use crate::model::hash::RunningHash;
+
+/// Bytes of the checksum at the end of every value but the schema version.
+const SUM_BYTES: usize = 4;
+
+/// Puts `value` under `key`.
+pub(super) fn put<T: Serialize + ?Sized>(
+    batch: &mut WriteBatch,
+    key: Vec<u8>,
+    value: &T,
+) -> Result<(), StoreError> {
+    put_bytes(batch, key, encode(value)?);
+    Ok(())
+}
+
+/// Puts bytes under `key`.
+pub(super) fn put_bytes(batch: &mut WriteBatch, key: Vec<u8>, mut bytes: Vec<u8>) {
+    bytes.extend_from_slice(&checksum(&key, &bytes));
+    batch.put(key, bytes);
+}
+
+/// Returns the bytes of `value`, without a checksum.
+pub(super) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, StoreError> {
+    postcard::to_stdvec(value)
+        .map_err(|error| StoreError::Engine { action: "encode a value", what: error.to_string() })
+}
+
+/// Returns what was put under `key`.
+pub(super) fn get<T: DeserializeOwned>(key: &[u8], value: &[u8]) -> Result<T, StoreError> {
+    decode(key, get_bytes(key, value)?)
+}
+
+/// Returns the bytes that were put under `key`.
+pub(super) fn get_bytes<'v>(key: &[u8], value: &'v [u8]) -> Result<&'v [u8], StoreError> {
+    match value.split_last_chunk::<SUM_BYTES>() {
+        Some((bytes, sum)) if *sum == checksum(key, bytes) => Ok(bytes),
+        _ => Err(corrupt(key, "has another checksum")),
+    }
+}
+
+/// Returns the value of bytes without a checksum; `key` is for the error.
+pub(super) fn decode<T: DeserializeOwned>(key: &[u8], bytes: &[u8]) -> Result<T, StoreError> {
+    match postcard::take_from_bytes(bytes) {
+        Ok((value, [])) => Ok(value),
+        Ok((_, rest)) => Err(corrupt(key, &format!("has {} bytes too many", rest.len()))),
+        Err(error) => Err(corrupt(key, &format!("does not decode ({error})"))),
+    }
+}
+
+/// Returns the error about a key that no build writes.
+pub(super) fn misplaced(key: &[u8]) -> StoreError {
+    corrupt(key, "is of no kind that there is")
+}
+
+fn corrupt(key: &[u8], what: &str) -> StoreError {
+    StoreError::Corrupt { what: format!("the value of key {key:02x?} {what}") }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "half of a 64-bit hash is a 32-bit hash")]
+fn checksum(key: &[u8], bytes: &[u8]) -> [u8; SUM_BYTES] {
+    let mut hash = RunningHash::default();
+    hash.update(key);
+    hash.update(bytes);
+    (hash.value() as u32).to_be_bytes()
+}

@@ -1,0 +1,676 @@
+//! Tests of the store against a plain model: every commit fails once, the ledger is opened and
+//! folded at any moment, and the numbers are always those of an uninterrupted run.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::{Arc, Mutex};
+
+use proptest::prelude::*;
+
+use super::StoreError;
+use super::ledger_store::{Identity, LedgerStore};
+use super::memory::{Disk, Failure, MemoryEngine};
+use super::verify::verify;
+use crate::ledger::amounts::Row;
+use crate::ledger::batch::{Entry, Group, Rated, RatedBatch};
+use crate::ledger::delta::Ingest;
+use crate::ledger::position::{LogId, LogPosition, Mark};
+use crate::ledger::rollup::{Level, Retention};
+use crate::ledger::state::{Ledger, Settings};
+use crate::model::money::Usd;
+use crate::model::names::{
+    Approximations, Capped, LineResult, Operation, Outcome, RecordKind, Reject, Route, Tier,
+    UnpricedReason,
+};
+use crate::model::series::{ContextBand, SeriesKey};
+use crate::model::span::Span;
+use crate::model::time::{DAY_MS, HOUR_MS, MINUTE_MS, UnixMillis};
+use crate::model::tokens::{ByClass, TokenClass};
+use crate::price::{Price, RateCard};
+
+const START: UnixMillis = UnixMillis(20_000 * DAY_MS);
+const IDENTITY: Identity = Identity { seed: 7, created: START };
+const SETTINGS: Settings = Settings {
+    retention: Retention { minutes_ms: 6 * HOUR_MS, hours_ms: 3 * DAY_MS, days_ms: 9 * DAY_MS },
+    window_ms: 6 * HOUR_MS,
+    ids_max: 60,
+    principals_max: 3,
+    attribute_values_max: 100,
+    series_max: 5,
+};
+
+/// One call of a run.
+#[derive(Clone, Copy, Debug)]
+struct Call {
+    /// Below 6: the principal. The model is `principal % 2`.
+    principal: u8,
+    id: u16,
+    age_ms: i64,
+    tokens: u32,
+}
+
+/// One step of a run.
+#[derive(Clone, Debug)]
+enum Step {
+    /// A batch of a log (below 4) is booked.
+    Read { log: u64, calls: Vec<Call> },
+    /// The clock moves on.
+    Wait(i64),
+    /// A log (below 4) is forgotten.
+    Forget(u64),
+    /// What is booked is committed.
+    Commit,
+    /// The journal is folded.
+    Fold,
+    /// The daemon is killed and starts again.
+    Restart,
+}
+
+/// What a ledger is compared by. Filled from a [`Ledger`], and by [`expected`] without one.
+#[derive(Debug, Default, PartialEq)]
+struct Picture {
+    /// Calls, input tokens, unpriced output tokens and picodollars by model and principal.
+    series: BTreeMap<(String, String), (u64, u64, u64, i128)>,
+    positions: BTreeMap<u64, u64>,
+    accepted: u64,
+    duplicates: u64,
+    rejected: u64,
+    bytes: u64,
+    overflow: BTreeMap<Capped, u64>,
+}
+
+/// A daemon without its threads: what it reads is derived from the stored positions.
+struct Run<'r> {
+    disk: Disk,
+    commits: Arc<Mutex<usize>>,
+    fail: Option<(usize, Failure)>,
+    steps: &'r [Step],
+}
+
+fn group(principal: u8) -> Arc<Group> {
+    let mut prices = ByClass([Price::Priced(Usd(3)); 6]);
+    prices.set(TokenClass::Output, Price::Unpriced(UnpricedReason::NoPriceForClass));
+    Arc::new(Group {
+        series: SeriesKey {
+            provider: "p".to_owned(),
+            account: "a".to_owned(),
+            region: "r".to_owned(),
+            model: format!("m{}", principal % 2),
+            route: Route::InRegion,
+            geo: String::new(),
+            tier: Tier::Standard,
+            principal: format!("role/{principal}"),
+            attributes: vec![],
+            context: ContextBand(0),
+        },
+        model_id: "m".to_owned(),
+        card: RateCard {
+            prices,
+            approximations: Approximations::default(),
+            valid: crate::price::Validity::ALWAYS,
+            source: None,
+        },
+    })
+}
+
+fn entry(call: &Call, place: u32, now: UnixMillis) -> Entry {
+    let mut tokens = ByClass([0; 6]);
+    tokens.set(TokenClass::Input, call.tokens);
+    tokens.set(TokenClass::Output, 1);
+    Entry {
+        group: place,
+        at: now.plus(-call.age_ms),
+        id: Some(crate::model::hash::seeded_hash(&call.id.to_be_bytes(), 7)),
+        kind: RecordKind::Application,
+        operation: Operation::Converse,
+        outcome: Outcome::Ok,
+        error_code: None,
+        stop_reason: None,
+        empty: false,
+        tokens,
+        reasoning_tokens: 0,
+        latency_ms: Some(call.tokens),
+        first_byte_ms: None,
+        reported_cost: None,
+        approximations: Approximations::default(),
+    }
+}
+
+/// The batch of a log that begins at `from`. Each call takes ten bytes, and one line is a reject.
+fn batch(log: u64, from: u64, calls: &[Call], now: UnixMillis) -> RatedBatch {
+    let to = from + 10 * calls.len() as u64 + 1;
+    let mut rated = Rated::default();
+    for (place, call) in (0..).zip(calls) {
+        rated.groups.push(group(call.principal));
+        rated.entries.push(entry(call, place, now));
+    }
+    rated.rejected.add((None, LineResult::Rejected(Reject::InvalidJson)), 1);
+    RatedBatch {
+        source: "logs".to_owned(),
+        log: LogId(log),
+        span: Span { from, to },
+        position: Arc::new(LogPosition {
+            path: format!("/log/{log}").into_bytes(),
+            offset: to,
+            marks: vec![Mark { at: to, hash: to }],
+            ..LogPosition::default()
+        }),
+        lost_bytes: 0,
+        changes: vec![],
+        rated,
+    }
+}
+
+fn picture(ledger: &Ledger) -> Picture {
+    let mut picture = Picture::default();
+    for (_, key, amounts) in ledger.totals() {
+        let unpriced = amounts.unpriced.total();
+        let cost: Usd = amounts.cost.0.iter().copied().sum();
+        picture.series.insert(
+            (key.model.clone(), key.principal.clone()),
+            (amounts.requests.total(), amounts.tokens.get(TokenClass::Input), unpriced, cost.0),
+        );
+    }
+    for (log, position) in ledger.positions() {
+        picture.positions.insert(log.0, position.offset);
+    }
+    let ingest = ledger.ingest().get("logs").cloned().unwrap_or_default();
+    let lines = |result| ingest.lines.get((Some(RecordKind::Application), result));
+    picture.accepted = lines(LineResult::Accepted);
+    picture.duplicates = lines(LineResult::Duplicate);
+    picture.rejected = ingest.lines.get((None, LineResult::Rejected(Reject::InvalidJson)));
+    picture.bytes = ingest.bytes;
+    picture.overflow = ledger.overflow().iter().collect();
+    picture
+}
+
+/// Plain sums over the steps up to the last commit, and the ids that count as duplicates as far as
+/// no cap of ids is reached.
+fn expected(steps: &[Step]) -> Picture {
+    let committed =
+        steps.iter().rposition(|step| matches!(step, Step::Commit)).map_or(0, |at| at + 1);
+    let mut picture = Picture::default();
+    let mut ids = HashSet::new();
+    let mut offsets: BTreeMap<u64, u64> = BTreeMap::new();
+    let mut read = BTreeMap::new();
+    let mut forgotten = BTreeSet::new();
+    let mut principals = BTreeSet::new();
+    let mut series = BTreeSet::new();
+    for step in &steps[..committed] {
+        match step {
+            Step::Read { log, calls } => {
+                let offset = offsets.entry(*log).or_default();
+                *offset += 10 * calls.len() as u64 + 1;
+                picture.bytes += 10 * calls.len() as u64 + 1;
+                picture.rejected += 1;
+                read.insert(*log, *offset);
+                forgotten.remove(log);
+                for call in calls {
+                    if !ids.insert(call.id) {
+                        picture.duplicates += 1;
+                        continue;
+                    }
+                    picture.accepted += 1;
+                    let wanted =
+                        (format!("m{}", call.principal % 2), format!("role/{}", call.principal));
+                    let mut found = wanted.clone();
+                    if !series.contains(&wanted) {
+                        if principals.len() >= 3 && !principals.contains(&wanted.1) {
+                            found.1 = "other".to_owned();
+                            *picture.overflow.entry(Capped::Principal).or_default() += 1;
+                        }
+                        if series.len() >= 5 && !series.contains(&found) {
+                            found = ("other".to_owned(), "other".to_owned());
+                            *picture.overflow.entry(Capped::Series).or_default() += 1;
+                        }
+                        principals.insert(found.1.clone());
+                        series.insert(found.clone());
+                    }
+                    let sums = picture.series.entry(found).or_default();
+                    sums.0 += 1;
+                    sums.1 += u64::from(call.tokens);
+                    sums.2 += 1;
+                    sums.3 += 3 * i128::from(call.tokens);
+                }
+            }
+            Step::Forget(log) => {
+                if picture.positions.contains_key(log) && !read.contains_key(log) {
+                    forgotten.insert(*log);
+                }
+            }
+            Step::Commit => {
+                for log in std::mem::take(&mut forgotten) {
+                    picture.positions.remove(&log);
+                }
+                picture.positions.append(&mut read);
+            }
+            Step::Wait(_) | Step::Fold | Step::Restart => {}
+        }
+    }
+    picture
+}
+
+impl Run<'_> {
+    fn open(&self, settings: Settings) -> Result<(LedgerStore, Ledger), StoreError> {
+        let engine = MemoryEngine::failing(&self.disk, &self.commits, self.fail);
+        LedgerStore::open(Box::new(engine), settings, IDENTITY)
+    }
+
+    /// Goes through all steps. After a failure it starts again at the step after the last durable
+    /// commit, as a daemon reads again from the stored positions.
+    fn go(&self, settings: Settings) -> (LedgerStore, Ledger) {
+        let mut failures = 0;
+        loop {
+            match self.try_go(settings) {
+                Ok(end) => return end,
+                Err(_) => failures += 1,
+            }
+            assert_eq!(failures, 1, "only one commit fails");
+        }
+    }
+
+    fn try_go(&self, settings: Settings) -> Result<(LedgerStore, Ledger), StoreError> {
+        let (mut store, mut ledger) = self.open(settings)?;
+        let mut at = self.step_after(ledger.number());
+        'open: loop {
+            let mut booking = ledger.open_booking(self.now(at));
+            let mut folded = false;
+            while let Some(step) = self.steps.get(at) {
+                let now = self.now(at);
+                at += 1;
+                match step {
+                    Step::Read { log, calls } => {
+                        let from = self.offset(*log, at - 1);
+                        ledger.book(&mut booking, &batch(*log, from, calls, now), now).unwrap();
+                    }
+                    Step::Wait(_) => {}
+                    Step::Forget(log) => ledger.forget(&mut booking, LogId(*log)),
+                    Step::Fold => folded = true,
+                    Step::Commit => {
+                        let delta = ledger.close(booking);
+                        store.commit(&delta)?;
+                        ledger.apply(&delta);
+                        if folded {
+                            store.fold(&ledger)?;
+                        }
+                        continue 'open;
+                    }
+                    Step::Restart => {
+                        drop(store);
+                        (store, ledger) = self.open(settings)?;
+                        // What was booked since the last commit is read again.
+                        let again = self.step_after(ledger.number());
+                        booking = ledger.open_booking(self.now(again));
+                        for (place, step) in self.steps.iter().enumerate().take(at).skip(again) {
+                            let now = self.now(place);
+                            match step {
+                                Step::Read { log, calls } => {
+                                    let from = self.offset(*log, place);
+                                    let batch = batch(*log, from, calls, now);
+                                    ledger.book(&mut booking, &batch, now).unwrap();
+                                }
+                                Step::Forget(log) => ledger.forget(&mut booking, LogId(*log)),
+                                _ => {}
+                            }
+                        }
+                    }
+                }
+            }
+            return Ok((store, ledger));
+        }
+    }
+
+    /// The step after commit `number`.
+    fn step_after(&self, number: u64) -> usize {
+        let commits =
+            self.steps.iter().enumerate().filter(|(_, step)| matches!(step, Step::Commit));
+        let mut ends = commits.map(|(at, _)| at + 1);
+        match usize::try_from(number).unwrap() {
+            0 => 0,
+            number => ends.nth(number - 1).unwrap(),
+        }
+    }
+
+    fn now(&self, at: usize) -> UnixMillis {
+        let waits = self.steps[..at].iter().map(|step| match step {
+            Step::Wait(ms) => *ms,
+            _ => 1_000,
+        });
+        START.plus(waits.sum())
+    }
+
+    fn offset(&self, log: u64, at: usize) -> u64 {
+        let read = self.steps[..at].iter().map(|step| match step {
+            Step::Read { log: other, calls } if *other == log => 10 * calls.len() as u64 + 1,
+            _ => 0,
+        });
+        read.sum()
+    }
+}
+
+/// Everything that a ledger holds in memory, to compare two of them in full.
+fn all_of(ledger: &Ledger) -> impl PartialEq + std::fmt::Debug + use<> {
+    let totals: Vec<_> = ledger
+        .totals()
+        .map(|(id, key, totals)| {
+            (id, SeriesKey::clone(key), crate::ledger::amounts::Amounts::clone(totals))
+        })
+        .collect();
+    let ingest: BTreeMap<String, Ingest> = ledger.ingest().clone();
+    (
+        (totals, ingest, ledger.overflow().clone(), ledger.positions().clone()),
+        (ledger.seen().len(), ledger.seen().slices(), ledger.slices().to_vec()),
+        (ledger.horizons(), ledger.newest(), ledger.grand().clone(), ledger.number()),
+    )
+}
+
+fn sums_of_rows(store: &LedgerStore) -> BTreeMap<u32, Row> {
+    let mut sums: BTreeMap<u32, Row> = BTreeMap::new();
+    for level in [Level::Minute, Level::Hour, Level::Day, Level::Ever] {
+        store
+            .rows(level, UnixMillis(0), START.plus(1_000 * DAY_MS), |_, series, row| {
+                sums.entry(series.0).or_default().merge(row);
+            })
+            .unwrap();
+    }
+    sums
+}
+
+fn assert_sound(store: &LedgerStore, ledger: &Ledger) {
+    assert_eq!(verify(store, ledger).unwrap().problems, Vec::<String>::new());
+    let totals: BTreeMap<u32, Row> =
+        ledger.totals().map(|(id, _, totals)| (id.0, totals.row())).collect();
+    assert_eq!(sums_of_rows(store), totals);
+}
+
+fn calls(ids: u16) -> impl Strategy<Value = Vec<Call>> {
+    let age = prop_oneof![
+        4 => 0..HOUR_MS,
+        2 => 0..2 * DAY_MS,
+        1 => 0..20 * DAY_MS,
+        1 => -3 * HOUR_MS..0,
+    ];
+    let call = (0u8..6, 0..ids, age, 0u32..5_000)
+        .prop_map(|(principal, id, age_ms, tokens)| Call { principal, id, age_ms, tokens });
+    prop::collection::vec(call, 0..12)
+}
+
+fn steps(ids: u16) -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        6 => (0u64..4, calls(ids)).prop_map(|(log, calls)| Step::Read { log, calls }),
+        2 => (MINUTE_MS..2 * DAY_MS).prop_map(Step::Wait),
+        1 => (0u64..4).prop_map(Step::Forget),
+        4 => Just(Step::Commit),
+        2 => Just(Step::Fold),
+        2 => Just(Step::Restart),
+    ];
+    prop::collection::vec(step, 1..40).prop_map(|mut steps| {
+        steps.extend([Step::Commit]);
+        steps
+    })
+}
+
+fn run(steps: &[Step], fail: Option<(usize, Failure)>) -> Run<'_> {
+    Run { disk: Disk::default(), commits: Arc::default(), fail, steps }
+}
+
+/// Ids without a cap: what is a duplicate does not depend on slices.
+const UNCAPPED: Settings = Settings { ids_max: 1_000_000, window_ms: 1_000 * DAY_MS, ..SETTINGS };
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn any_order_of_commits_folds_and_restarts_gives_the_plain_sums(steps in steps(200)) {
+        let (store, ledger) = run(&steps, None).go(UNCAPPED);
+        prop_assert_eq!(picture(&ledger), expected(&steps));
+        assert_sound(&store, &ledger);
+    }
+
+    #[test]
+    fn a_restart_and_a_fold_change_nothing(steps in steps(200)) {
+        let plain: Vec<Step> = steps
+            .iter()
+            .map(|step| match step {
+                // The same time passes, so that the clocks agree.
+                Step::Fold | Step::Restart => Step::Wait(1_000),
+                step => step.clone(),
+            })
+            .collect();
+        let (store, ledger) = run(&steps, None).go(SETTINGS);
+        let (plain_store, plain_ledger) = run(&plain, None).go(SETTINGS);
+        prop_assert_eq!(all_of(&ledger), all_of(&plain_ledger));
+        assert_sound(&store, &ledger);
+        prop_assert_eq!(sums_of_rows(&store), sums_of_rows(&plain_store));
+    }
+
+    #[test]
+    fn each_commit_may_fail_once_and_nothing_is_lost_or_doubled(steps in steps(120)) {
+        let whole = run(&steps, None);
+        let (_, whole_ledger) = whole.go(SETTINGS);
+        let commits = *whole.commits.lock().unwrap();
+        for number in 0..commits {
+            for failure in [Failure::Before, Failure::After] {
+                let failing = run(&steps, Some((number, failure)));
+                let (store, ledger) = failing.go(SETTINGS);
+                prop_assert_eq!(all_of(&ledger), all_of(&whole_ledger), "{} {:?}", number, failure);
+                assert_sound(&store, &ledger);
+            }
+        }
+    }
+}
+
+fn call(id: u16) -> Call {
+    Call { principal: 0, id, age_ms: 0, tokens: 1 }
+}
+
+fn open(disk: &Disk, settings: Settings) -> Result<(LedgerStore, Ledger), StoreError> {
+    LedgerStore::open(Box::new(MemoryEngine::new(disk)), settings, IDENTITY)
+}
+
+/// Books and commits one batch.
+fn commit(store: &mut LedgerStore, ledger: &mut Ledger, batch: &RatedBatch, now: UnixMillis) {
+    let mut booking = ledger.open_booking(now);
+    ledger.book(&mut booking, batch, now).unwrap();
+    let delta = ledger.close(booking);
+    store.commit(&delta).unwrap();
+    ledger.apply(&delta);
+}
+
+#[test]
+fn a_commit_larger_than_one_value_is_read_back() {
+    let disk = Disk::default();
+    let (mut store, mut ledger) = open(&disk, UNCAPPED).unwrap();
+    let calls: Vec<Call> = (0..40_000).map(call).collect();
+    commit(&mut store, &mut ledger, &batch(1, 0, &calls, START), START);
+    assert!(disk.0.lock().unwrap().keys().filter(|key| key[0] == b'j').count() > 2);
+    let (mut again, reopened) = open(&disk, UNCAPPED).unwrap();
+    assert_eq!(all_of(&reopened), all_of(&ledger));
+    again.fold(&reopened).unwrap();
+    let (_, folded) = open(&disk, UNCAPPED).unwrap();
+    assert_eq!(all_of(&folded), all_of(&ledger));
+}
+
+#[test]
+fn labels_as_long_as_a_line_still_fit_into_one_value() {
+    let disk = Disk::default();
+    let (mut store, mut ledger) = open(&disk, UNCAPPED).unwrap();
+    let mut rated = batch(1, 0, &[call(1)], START);
+    let long = Group {
+        series: SeriesKey {
+            principal: "é".repeat(1 << 20),
+            attributes: vec![("team".to_owned(), "x".repeat(1 << 20)); 16],
+            ..group(0).series.clone()
+        },
+        model_id: String::new(),
+        card: group(0).card.clone(),
+    };
+    rated.rated.groups = vec![Arc::new(long)];
+    commit(&mut store, &mut ledger, &rated, START);
+    store.fold(&ledger).unwrap();
+    let (_, folded) = open(&disk, UNCAPPED).unwrap();
+    assert_eq!(all_of(&folded), all_of(&ledger));
+}
+
+#[test]
+fn a_log_that_comes_back_while_it_is_forgotten_keeps_its_position() {
+    let disk = Disk::default();
+    let (mut store, mut ledger) = open(&disk, UNCAPPED).unwrap();
+    commit(&mut store, &mut ledger, &batch(1, 0, &[call(1)], START), START);
+    let mut booking = ledger.open_booking(START);
+    ledger.forget(&mut booking, LogId(1));
+    ledger.book(&mut booking, &batch(1, 11, &[call(2)], START), START).unwrap();
+    let delta = ledger.close(booking);
+    ledger.apply(&delta);
+    assert_eq!(ledger.positions()[&LogId(1)].offset, 22);
+}
+
+#[test]
+fn a_batch_that_breaks_the_order_or_lacks_a_group_is_refused() {
+    let (_, mut ledger) = open(&Disk::default(), UNCAPPED).unwrap();
+    let mut booking = ledger.open_booking(START);
+    let mut other_end = batch(1, 0, &[call(1)], START);
+    Arc::make_mut(&mut other_end.position).offset = 5;
+    let mut no_group = batch(2, 0, &[call(2)], START);
+    no_group.rated.groups.clear();
+    for broken in [other_end, no_group] {
+        assert!(ledger.book(&mut booking, &broken, START).is_err());
+    }
+}
+
+#[test]
+fn a_clock_that_runs_years_ahead_does_not_take_the_minutes_away() {
+    let disk = Disk::default();
+    let (mut store, mut ledger) = open(&disk, SETTINGS).unwrap();
+    commit(&mut store, &mut ledger, &batch(1, 0, &[call(1)], START), START);
+    let ahead = START.plus(60 * 365 * DAY_MS);
+    let mut late = batch(1, 11, &[call(2)], START);
+    commit(&mut store, &mut ledger, &late, ahead);
+    late.span = Span { from: 22, to: 33 };
+    Arc::make_mut(&mut late.position).offset = 33;
+    late.rated.entries[0].id = None;
+    commit(&mut store, &mut ledger, &late, START.plus(MINUTE_MS));
+    assert_eq!(ledger.horizons().bucket(START.plus(2 * DAY_MS)).level, Level::Minute);
+}
+
+#[test]
+fn times_in_the_future_do_not_push_ids_out_of_the_window() {
+    let settings = Settings { ids_max: 1_000_000, ..SETTINGS };
+    let (_, mut ledger) = open(&Disk::default(), settings).unwrap();
+    let mut booking = ledger.open_booking(START);
+    ledger.book(&mut booking, &batch(1, 0, &[call(0)], START), START).unwrap();
+    let future: Vec<Call> =
+        (1..100).map(|day| Call { age_ms: -i64::from(day) * DAY_MS, ..call(day) }).collect();
+    ledger.book(&mut booking, &batch(2, 0, &future, START), START).unwrap();
+    ledger.book(&mut booking, &batch(3, 0, &[call(0)], START), START).unwrap();
+    let delta = ledger.close(booking);
+    let lines = &delta.ingest[0].1.lines;
+    assert_eq!(lines.get((Some(RecordKind::Application), LineResult::Duplicate)), 1);
+    assert!(delta.evicted.is_empty());
+}
+
+/// A small ledger with folded and journaled commits.
+fn small_disk() -> (Disk, Ledger) {
+    let disk = Disk::default();
+    let (mut store, mut ledger) = open(&disk, SETTINGS).unwrap();
+    for (log, from, id) in [(1, 0, 1), (1, 11, 2), (2, 0, 3)] {
+        commit(&mut store, &mut ledger, &batch(log, from, &[call(id)], START), START);
+        if id == 2 {
+            store.fold(&ledger).unwrap();
+        }
+    }
+    (disk, ledger)
+}
+
+#[test]
+fn a_flipped_bit_anywhere_is_noticed() {
+    let (disk, ledger) = small_disk();
+    let sound = disk.0.lock().unwrap().clone();
+    for (key, value) in &sound {
+        for bit in 0..value.len() * 8 {
+            let mut damaged = sound.clone();
+            damaged.get_mut(key).unwrap()[bit / 8] ^= 1 << (bit % 8);
+            let disk = Disk(Arc::new(Mutex::new(damaged)));
+            match open(&disk, SETTINGS) {
+                Err(StoreError::Corrupt { .. } | StoreError::NewerSchema { .. }) => {}
+                Err(error) => panic!("{key:02x?} bit {bit}: {error}"),
+                // Rows are read only when history is asked for.
+                Ok((store, opened)) => {
+                    assert_eq!(all_of(&opened), all_of(&ledger), "{key:02x?} bit {bit}");
+                    let found = verify(&store, &opened);
+                    assert!(found.is_err(), "{key:02x?} bit {bit}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_missing_key_is_noticed() {
+    let (disk, ledger) = small_disk();
+    let sound = disk.0.lock().unwrap().clone();
+    for key in sound.keys() {
+        let mut damaged = sound.clone();
+        damaged.remove(key);
+        let disk = Disk(Arc::new(Mutex::new(damaged)));
+        match open(&disk, SETTINGS) {
+            Err(StoreError::Corrupt { .. }) => {}
+            Err(error) => panic!("{key:02x?}: {error}"),
+            Ok((store, opened)) => match key[0] {
+                b'r' => assert!(!verify(&store, &opened).unwrap().problems.is_empty()),
+                // The last commit, ids and ingest counters are not covered by a sum.
+                b'j' => assert_eq!(opened.number(), ledger.number() - 1),
+                b'd' | b'i' => {}
+                _ => panic!("{key:02x?} is missing and nobody noticed"),
+            },
+        }
+    }
+}
+
+#[test]
+fn a_store_of_a_later_build_is_refused() {
+    let (disk, _) = small_disk();
+    disk.0.lock().unwrap().insert(vec![0], 2u32.to_be_bytes().to_vec());
+    assert!(matches!(
+        open(&disk, SETTINGS),
+        Err(StoreError::NewerSchema { found: 2, supported: 1 })
+    ));
+}
+
+#[test]
+fn nothing_works_after_a_failed_write() {
+    let disk = Disk::default();
+    drop(open(&disk, SETTINGS).unwrap());
+    let engine = MemoryEngine::failing(&disk, &Arc::default(), Some((0, Failure::Before)));
+    let (mut store, mut ledger) = LedgerStore::open(Box::new(engine), SETTINGS, IDENTITY).unwrap();
+    let mut booking = ledger.open_booking(START);
+    ledger.book(&mut booking, &batch(1, 0, &[call(1)], START), START).unwrap();
+    let delta = ledger.close(booking);
+    assert!(matches!(store.commit(&delta), Err(StoreError::Engine { .. })));
+    assert!(matches!(store.commit(&delta), Err(StoreError::Poisoned)));
+    assert!(matches!(store.fold(&ledger), Err(StoreError::Poisoned)));
+}
+
+#[test]
+fn rows_begin_at_from_and_end_before_to() {
+    let (disk, _) = small_disk();
+    let (store, _) = open(&disk, SETTINGS).unwrap();
+    let calls = |from: i64, to: i64| {
+        let mut calls = 0;
+        store
+            .rows(Level::Minute, START.plus(from), START.plus(to), |_, _, row| {
+                calls += row.outcomes.total();
+            })
+            .unwrap();
+        calls
+    };
+    for (from, to, found) in [
+        (0, 1, 3),
+        (1, MINUTE_MS, 0),
+        (-1, 0, 0),
+        (-1, MINUTE_MS, 3),
+        (5, -5, 0),
+        (MINUTE_MS, 0, 0),
+    ] {
+        assert_eq!(calls(from, to), found, "{from} {to}");
+    }
+}
