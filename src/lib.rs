@@ -15,14 +15,14 @@
 //! 4. A record has no body field: prompts never leave `decode` (checked by `tests/it/canary.rs`).
 //! 5. A batch of lines is accepted only where the stored position ends (`model::span`).
 
-pub mod cli;
-pub mod config;
-pub mod daemon;
-pub mod decode;
-pub mod ledger;
-pub mod metrics;
 pub mod model;
+pub mod decode;
 pub mod price;
-pub mod serve;
-pub mod source;
+pub mod ledger;
+pub mod config;
 pub mod store;
+pub mod source;
+pub mod metrics;
+pub mod serve;
+pub mod daemon;
+pub mod cli;
