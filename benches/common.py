@@ -1,21 +1,22 @@
-"""What the measuring scripts share: starting the daemon, asking it, writing application lines."""
+"""What the measuring scripts share: starting the daemon, asking it, reading /proc, making lines."""
 
 import contextlib
 import datetime
+import http.client
 import os
 import pathlib
+import platform
 import re
 import shutil
 import subprocess
 import tempfile
 import time
-import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-BINARY = ROOT / "target/release/tollkeeper"
-LISTENING = re.compile(rb"listening on (http://[0-9.:]+)")
+BINARY = pathlib.Path(os.environ.get("TOLLKEEPER", ROOT / "target/release/tollkeeper")).resolve()
+LISTENING = re.compile(rb"listening on http://([0-9.]+):(\d+)")
+REQUESTS = re.compile(rb"^tollkeeper_requests_total(?:\{.*\})? ([0-9.e+]+)$", re.M)
 MODELS = ["amazon.nova-pro-v1:0", "amazon.nova-micro-v1:0", "meta.llama3-1-8b-instruct-v1:0"]
-PAGE = os.sysconf("SC_PAGE_SIZE")
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -40,66 +41,82 @@ def line(number, at=None, model=None):
 
 
 class Daemon:
-    """A running `tollkeeper run`."""
+    """A running `tollkeeper run`; `cpu` pins it to one CPU."""
 
-    def __init__(self, folder, pattern, ledger=None):
+    def __init__(self, folder, pattern, ledger=None, cpu=None):
         self.stderr_path = pathlib.Path(folder) / "stderr.txt"
-        self.started = time.perf_counter()
         ledger = ledger or pathlib.Path(folder) / "ledger"
+        pin = [] if cpu is None else ["taskset", "-c", str(cpu)]
+        self.connection = None
+        self.started = time.perf_counter()
         with open(self.stderr_path, "wb") as stderr:
             self.process = subprocess.Popen(
-                [BINARY, "run", pattern, "--ledger", ledger, "--listen", "127.0.0.1:0"],
+                [*pin, BINARY, "run", pattern, "--ledger", ledger, "--listen", "127.0.0.1:0"],
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=stderr,
             )
-        self.address = None
 
     def wait_ready(self, seconds=120):
-        deadline = time.perf_counter() + seconds
-        while time.perf_counter() < deadline:
-            if self.process.poll() is not None:
-                break
-            if self.address is None:
+        """Seconds from the start of the process until /readyz answers 200."""
+        deadline = self.started + seconds
+        while time.perf_counter() < deadline and self.process.poll() is None:
+            if self.connection is None:
                 found = LISTENING.search(self.stderr_path.read_bytes())
-                self.address = found and found[1].decode()
-            if self.address:
-                with contextlib.suppress(OSError):
-                    if urllib.request.urlopen(self.address + "/readyz").status == 200:
-                        return time.perf_counter() - self.started
+                if found:
+                    self.connection = http.client.HTTPConnection(found[1].decode(), int(found[2]))
+            if self.connection and self.get("/readyz")[0] == 200:
+                return time.perf_counter() - self.started
             time.sleep(0.002)
+        self.stop()
         raise SystemExit(f"the daemon is not ready:\n{self.stderr_path.read_text()}")
 
-    def metrics(self):
-        with urllib.request.urlopen(self.address + "/metrics") as answer:
-            return answer.read().decode()
+    def get(self, path):
+        """Status and body, over one connection that is kept open."""
+        try:
+            self.connection.request("GET", path)
+            answer = self.connection.getresponse()
+            return answer.status, answer.read()
+        except (OSError, http.client.HTTPException):
+            self.connection.close()
+            return 0, b""
 
     def requests(self):
-        found = re.findall(r"^tollkeeper_requests_total(?:\{.*\})? ([0-9.e+]+)$", self.metrics(), re.M)
-        return int(sum(map(float, found)))
+        """The records counted so far, over all series."""
+        return int(sum(map(float, REQUESTS.findall(self.get("/metrics")[1]))))
 
     def wait_requests(self, count, seconds=3600, pause=0.02):
         deadline = time.perf_counter() + seconds
-        while self.requests() < count:
-            if time.perf_counter() > deadline:
-                raise SystemExit(f"{self.requests()} of {count} records after {seconds} s")
+        while (seen := self.requests()) < count:
+            if time.perf_counter() > deadline or self.process.poll() is not None:
+                self.stop()
+                raise SystemExit(f"{seen} of {count} records:\n{self.stderr_path.read_text()}")
             time.sleep(pause)
+        if seen > count:
+            self.stop()
+            raise SystemExit(f"{seen} records counted, {count} written")
 
     def cpu_seconds(self):
-        """User and system time of the process, from /proc."""
+        """User and system time of the process, from /proc/PID/stat."""
         fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / TICKS
 
     def memory_mib(self, name):
-        """`VmRSS` (now) or `VmHWM` (peak) in MiB."""
+        """`VmRSS` (now) or `VmHWM` (peak) in MiB, from /proc/PID/status."""
         status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
         return int(re.search(name + r":\s+(\d+) kB", status)[1]) / 1024
 
     def stop(self):
-        self.process.terminate()
-        self.process.wait(30)
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(30)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
 
 
 @contextlib.contextmanager
 def work_folder(name):
+    """A folder under target/ that is deleted afterwards."""
     folder = tempfile.mkdtemp(prefix=f"bench-{name}-", dir=ROOT / "target")
     try:
         yield pathlib.Path(folder)
@@ -107,6 +124,30 @@ def work_folder(name):
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def running(*arguments, **options):
+    """A daemon that is stopped whatever happens."""
+    daemon = Daemon(*arguments, **options)
+    try:
+        yield daemon
+    finally:
+        daemon.stop()
+
+
+def count_lines(file):
+    with open(file, "rb") as opened:
+        return sum(block.count(b"\n") for block in iter(lambda: opened.read(1 << 20), b""))
+
+
 def quantile(values, share):
     values = sorted(values)
     return values[min(len(values) - 1, int(share * len(values)))]
+
+
+def machine():
+    """One line about where the numbers come from, with the load at this moment."""
+    info = pathlib.Path("/proc/cpuinfo").read_text()
+    model = re.search(r"model name\s*:\s*(.+)", info)
+    load = os.getloadavg()[0]
+    return (f"{os.cpu_count()} cores, {model[1] if model else platform.machine()}, "
+            f"Linux {platform.release()}, load {load:.1f}")
