@@ -1,48 +1,49 @@
 #!/usr/bin/env python3
-"""CPU time of the daemon for each tailed line at a steady rate, from /proc.
+"""CPU time of the daemon for each tailed line at a steady rate, then idle CPU, from /proc.
 
-    benches/tail_cpu.py [LINES_PER_SECOND] [SECONDS]      2000 and 30 without arguments
+    benches/tail_cpu.py [LINES_PER_SECOND] [SECONDS] [IDLE_SECONDS]      2000, 20 and 30
 
-Lines come in portions each 10 ms. Idle CPU of the same length is measured first and not taken off.
+One write for each line, evenly spaced. Idle CPU is measured afterwards and not taken off.
 """
 
+import os
 import sys
 import time
 
-from common import Daemon, line, work_folder
-
-PORTION_S = 0.01
+from common import TICKS, line, machine, running, work_folder
 
 
 def main():
-    rate = int(sys.argv[1]) if len(sys.argv) > 1 else 2_000
-    seconds = int(sys.argv[2]) if len(sys.argv) > 2 else 30
+    given = [int(argument) for argument in sys.argv[1:]]
+    rate, seconds, idle_seconds = given + [2_000, 20, 30][len(given):]
+    lines = [line(number).encode() for number in range(1, rate * seconds + 1)]
     with work_folder("tail-cpu") as folder:
         log = folder / "app.log"
         log.write_text(line(0))
-        daemon = Daemon(folder, log)
-        daemon.wait_ready()
-        daemon.wait_requests(1)
-        idle_from = daemon.cpu_seconds()
-        time.sleep(seconds)
-        idle = daemon.cpu_seconds() - idle_from
-        lines = [line(number) for number in range(1, rate * seconds + 1)]
-        portion = max(1, int(rate * PORTION_S))
-        before = daemon.cpu_seconds()
-        start = time.perf_counter()
-        with open(log, "a", buffering=1 << 20) as file:
-            for at in range(0, len(lines), portion):
+        with running(folder, log) as daemon:
+            daemon.wait_ready()
+            daemon.wait_requests(1)
+            file = os.open(log, os.O_WRONLY | os.O_APPEND)
+            before = daemon.cpu_seconds()
+            start = time.perf_counter()
+            for at, one in enumerate(lines):
                 pause = start + at / rate - time.perf_counter()
                 if pause > 0:
                     time.sleep(pause)
-                file.write("".join(lines[at : at + portion]))
-                file.flush()
-        took = time.perf_counter() - start
-        daemon.wait_requests(len(lines) + 1)
-        used = daemon.cpu_seconds() - before
-        daemon.stop()
-    print(f"{len(lines)} lines in {took:.1f} s ({len(lines) / took:.0f} a second)")
-    print(f"CPU: {used / len(lines) * 1e6:.1f} µs a line; idle: {idle / seconds * 100:.3f} % of a core")
+                os.write(file, one)
+            took = time.perf_counter() - start
+            os.close(file)
+            daemon.wait_requests(len(lines) + 1)
+            used = daemon.cpu_seconds() - before
+            time.sleep(2)  # What follows the last line is not idling.
+            before = daemon.cpu_seconds()
+            time.sleep(idle_seconds)
+            idle = daemon.cpu_seconds() - before
+    print(machine())
+    print(f"{len(lines)} lines in {took:.1f} s ({len(lines) / took:.0f} a second): "
+          f"{used / len(lines) * 1e6:.1f} µs CPU a line, {used / took * 100:.1f} % of a core")
+    print(f"idle over {idle_seconds} s: {idle / idle_seconds * 100:.3f} % of a core "
+          f"(the kernel counts in steps of {100 / TICKS / idle_seconds:.3f} %)")
 
 
 if __name__ == "__main__":
