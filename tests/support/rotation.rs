@@ -55,10 +55,20 @@ impl Logrotate {
         Some(Self { program, config, state: folder.join(format!("{name}.state")) })
     }
 
+    /// Rotates now, whatever the schedule says; tells whether logrotate was content. It is not when
+    /// a dated name is taken already.
+    pub(crate) fn try_rotate(&self) -> bool {
+        self.command().output().expect("logrotate starts").status.success()
+    }
+
     /// Rotates now, whatever the schedule says.
     pub(crate) fn rotate(&self) {
-        tools::run(
-            Command::new(&self.program).arg("-f").arg("-s").arg(&self.state).arg(&self.config),
-        );
+        tools::run(&mut self.command());
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command.arg("-f").arg("-s").arg(&self.state).arg(&self.config);
+        command
     }
 }
