@@ -20,14 +20,14 @@ use crate::price::Book;
 use crate::store::{LedgerStore, StoreError};
 
 /// Shortest time between two commits while lines trickle in. A commit after a pause does not wait.
-const PACE: Duration = Duration::from_millis(15);
+const PACE: Duration = Duration::from_millis(25);
 /// Time between two commits while a backlog streams in.
 const PACE_IN_BACKLOG: Duration = Duration::from_millis(150);
 /// Records in one booking that tell a backlog from a trickle.
 const BACKLOG_RECORDS: u64 = 2_000;
 /// Records and cells that make a commit due at once; they bound its size.
 const RECORDS_MAX: u64 = 50_000;
-const CELLS_MAX: usize = 8_192;
+const CELLS_MAX: usize = 4_096;
 /// Longest time that commits wait in the journal.
 const FOLD_EVERY: Duration = Duration::from_secs(10);
 

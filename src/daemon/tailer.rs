@@ -20,7 +20,7 @@ use crate::source::file::bell::Bell;
 use crate::source::file::{FileSource, Look, Problem};
 
 /// Shortest time between two sweeps while lines trickle in; bounds what a busy writer costs.
-const PACE: Duration = Duration::from_millis(15);
+const PACE: Duration = Duration::from_millis(25);
 
 /// A source with what the tailer knows of it.
 pub(super) struct Followed {
@@ -78,6 +78,10 @@ impl Tailer {
         let due = followed.looked.is_none_or(|looked| looked.elapsed() >= rescan);
         let paths: Vec<PathBuf> = rung.paths.iter().cloned().collect();
         let look = if due || rung.everything { Look::Everything } else { Look::Changed(&paths) };
+        for gone in paths.iter().filter(|path| !path.exists()) {
+            // If it was a folder, its watch died with it.
+            followed.bell.lost(gone);
+        }
         if matches!(look, Look::Everything) {
             followed.looked = Some(Instant::now());
             for problem in followed.bell.watch(followed.source.patterns()) {

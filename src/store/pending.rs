@@ -18,7 +18,7 @@ const ROWS_MAX: usize = 8_192;
 /// Blocks that make a fold due; each is read and written whole, with up to 64 rows.
 const BLOCKS_MAX: usize = 1_024;
 /// Journal bytes that make a fold due; bounds the time a restart needs to read them.
-const JOURNAL_BYTES_MAX: usize = 8 << 20;
+const JOURNAL_BYTES_MAX: usize = 2 << 20;
 
 /// The rows of one rollup block, by place in the block.
 pub(super) type Block = BTreeMap<u8, Row>;
