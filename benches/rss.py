@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
-"""Peak memory through a backlog with many series, its speed, and CPU when idle afterwards.
+"""Peak memory of `run` through a backlog with many series.
 
-    benches/rss.py [GIGABYTES] [SERIES] [IDLE_SECONDS]      10, 2000 and 60 without arguments
+    benches/rss.py [GIGABYTES] [SERIES]      10 and 2000 without arguments
+
+One file for each gigabyte, 10,000 calls in a minute of log time, which goes on from file to file;
+every request id is different. The series are principals by models. The logs are deleted afterwards.
 """
 
 import datetime
@@ -9,27 +12,44 @@ import json
 import sys
 import time
 
-from common import Daemon, work_folder
+from common import machine, running, work_folder
 
-PIECE_LINES = 100_000
+A_MINUTE = 10_000
+MODELS = [
+    f"{maker}{name}-v1:0" for maker, names in (
+        ("amazon.", ["nova-pro", "nova-micro", "nova-lite", "nova-premier"]),
+        ("us.amazon.", ["nova-pro", "nova-micro", "nova-lite", "nova-premier"]),
+        ("meta.", ["llama3-1-8b-instruct", "llama3-1-70b-instruct"]),
+    ) for name in names
+]
+FIRST = datetime.datetime(2026, 6, 1)
+# Stand-ins of the same length as what replaces them in the lines of a minute.
+MINUTE, ROUND = "MMMMMMMMMMMMMMMM", "RRRRRRRRRR"
+CONFIG = """
+[[source]]
+name = "backlog"
+include = ["{folder}/*.jsonl"]
+
+[labels]
+principal = true
+"""
 
 
 def bedrock_line(number, series):
-    """A Bedrock record of about 900 bytes; account and region make the series."""
-    one = number % series
-    at = datetime.datetime(2026, 6, 1) + datetime.timedelta(seconds=number // 50)
+    """A Bedrock record of about 900 bytes."""
+    principal, model = divmod(number % series, len(MODELS))
     return json.dumps({
-        "timestamp": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "accountId": "%012d" % (111_122_220_000 + one // 8),
-        "identity": {"arn": "arn:aws:sts::111122223333:assumed-role/chat-backend/i-0aa1"},
-        "region": ["us-east-1", "us-west-2", "eu-west-1", "eu-central-1"][one % 4],
-        "requestId": "req-%016d" % number,
+        "timestamp": f"{MINUTE}:{number * 60 // A_MINUTE:02d}Z",
+        "accountId": "111122223333",
+        "identity": {"arn": f"arn:aws:sts::111122223333:assumed-role/role-{principal:04d}/i-0aa1"},
+        "region": "us-east-1",
+        "requestId": f"{ROUND}-{number:08d}",
         "operation": "Converse",
-        "modelId": ["amazon.nova-pro-v1:0", "amazon.nova-micro-v1:0"][one // 4 % 2],
+        "modelId": MODELS[model],
         "input": {
             "inputContentType": "application/json",
             "inputBodyJson": {"messages": [{"role": "user", "content": [{"text": "word " * 60}]}]},
-            "inputTokenCount": number % 9_000 + 1,
+            "inputTokenCount": number * 7919 % 9_000 + 1,
         },
         "output": {"outputContentType": "application/json", "outputTokenCount": number % 700 + 1},
         "schemaType": "ModelInvocationLog",
@@ -37,35 +57,40 @@ def bedrock_line(number, series):
     }, separators=(",", ":")) + "\n"
 
 
+def write_logs(folder, gigabytes, series):
+    """Bytes and records written."""
+    piece = "".join(bedrock_line(number, series) for number in range(A_MINUTE))
+    written = minutes = 0
+    while written < gigabytes * 1e9:
+        with open(folder / f"{int(written // 1e9):04d}.jsonl", "a", buffering=1 << 20) as file:
+            at = FIRST + datetime.timedelta(minutes=minutes)
+            text = piece.replace(MINUTE, at.strftime("%Y-%m-%dT%H:%M")).replace(ROUND, f"{minutes:010d}")
+            file.write(text)
+        written += len(text)
+        minutes += 1
+    return written, minutes * A_MINUTE
+
+
 def main():
-    arguments = [float(argument) for argument in sys.argv[1:]]
-    gigabytes, series, idle_seconds = (arguments + [10, 2_000, 60][len(arguments):])[:3]
+    gigabytes = float(sys.argv[1]) if len(sys.argv) > 1 else 10
+    series = int(sys.argv[2]) if len(sys.argv) > 2 else 2_000
     with work_folder("rss") as folder:
-        log = folder / "app.log"
-        # One piece many times over, each time with other request ids of the same length.
-        piece = "".join(bedrock_line(number, int(series)) for number in range(PIECE_LINES))
-        written = pieces = 0
-        with open(log, "w", buffering=1 << 20) as file:
-            while written < gigabytes * 1e9:
-                text = piece.replace('"requestId":"req-', f'"requestId":"r{pieces:04d}-')
-                file.write(text)
-                written += len(text)
-                pieces += 1
-        records = pieces * PIECE_LINES
-        daemon = Daemon(folder, log)
-        daemon.wait_ready()
-        start = time.perf_counter()
-        daemon.wait_requests(records, seconds=7200, pause=0.2)
-        took = time.perf_counter() - start
-        cpu = daemon.cpu_seconds()
-        print(f"{written / 1e9:.2f} GB, {records} records, {series:.0f} series: {took:.1f} s, "
-              f"{written / 1e9 / took:.2f} GB/s, {written / 1e9 / cpu:.2f} GB a CPU second")
-        print(f"RSS: peak {daemon.memory_mib('VmHWM'):.1f} MiB, now {daemon.memory_mib('VmRSS'):.1f} MiB")
-        before = daemon.cpu_seconds()
-        time.sleep(idle_seconds)
-        idle = (daemon.cpu_seconds() - before) / idle_seconds
-        print(f"idle CPU over {idle_seconds:.0f} s: {idle * 100:.3f} % of a core")
-        daemon.stop()
+        written, records = write_logs(folder, gigabytes, series)
+        config = folder / "config.toml"
+        config.write_text(CONFIG.format(folder=folder))
+        with running(folder, config) as daemon:
+            daemon.wait_ready()
+            daemon.wait_requests(records, seconds=7200, pause=1)
+            took = time.perf_counter() - daemon.started
+            text = daemon.get("/metrics")[1]
+            exposed = text.count(b"\ntollkeeper_requests_total{")
+            principals = len({part.split(b'"')[0] for part in text.split(b'principal="')[1:]})
+            print(machine())
+            print(f"{written / 1e9:.2f} GB, {records} records, {principals} principals, "
+                  f"{exposed} series of requests: {took:.1f} s, "
+                  f"{written / 1e9 / daemon.cpu_seconds():.2f} GB a CPU second")
+            print(f"RSS: peak {daemon.memory_mib('VmHWM'):.1f} MiB, "
+                  f"at the end {daemon.memory_mib('VmRSS'):.1f} MiB")
 
 
 if __name__ == "__main__":

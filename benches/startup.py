@@ -1,48 +1,46 @@
 #!/usr/bin/env python3
 """Start to ready on a ledger that holds a year of hourly rollups.
 
-    benches/startup.py [CALLS_AN_HOUR] [STARTS]      30 and 10 without arguments
+    benches/startup.py [SERIES] [STARTS]      50 and 5 without arguments
 
-The ledger is made by the daemon itself, which reads a year of application lines (every hour of 365
-days up to yesterday, three models). Then it is started again and again; a start ends when /readyz
-answers 200.
+The ledger is made by the daemon itself, from logs with one call for each series and hour of 365
+days. Then it is started again and again; a start ends when /readyz answers 200.
 """
 
 import datetime
 import statistics
 import sys
 
-from common import Daemon, MODELS, line, work_folder
+from common import machine, running, work_folder
+from rss import CONFIG, MINUTE, ROUND, bedrock_line
 
 
 def main():
-    calls = int(sys.argv[1]) if len(sys.argv) > 1 else 30
-    starts = int(sys.argv[2]) if len(sys.argv) > 2 else 10
-    now = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None, minute=0, second=0)
-    first = now - datetime.timedelta(days=366)
+    series = int(sys.argv[1]) if len(sys.argv) > 1 else 50
+    starts = int(sys.argv[2]) if len(sys.argv) > 2 else 5
+    first = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=366)
+    hours = 365 * 24
     with work_folder("startup") as folder:
-        log = folder / "app.log"
-        number = 0
-        with open(log, "w", buffering=1 << 20) as file:
-            for hour in range(365 * 24):
-                for call in range(calls):
-                    at = first + datetime.timedelta(hours=hour, seconds=call * 3600 // calls)
-                    file.write(line(number, at, MODELS[call % len(MODELS)]))
-                    number += 1
-        daemon = Daemon(folder, log)
-        daemon.wait_ready()
-        daemon.wait_requests(number)
-        daemon.stop()
+        piece = "".join(bedrock_line(number, series) for number in range(series))
+        with open(folder / "year.jsonl", "w", buffering=1 << 20) as file:
+            for hour in range(hours):
+                at = (first + datetime.timedelta(hours=hour)).strftime("%Y-%m-%dT%H:%M")
+                file.write(piece.replace(MINUTE, at).replace(ROUND, f"{hour:010d}"))
+        config = folder / "config.toml"
+        config.write_text(CONFIG.format(folder=folder))
+        with running(folder, config) as daemon:
+            daemon.wait_ready()
+            daemon.wait_requests(hours * series, pause=0.2)
         ledger = folder / "ledger"
         size = sum(path.stat().st_size for path in ledger.rglob("*") if path.is_file())
         times = []
         for _ in range(starts):
-            daemon = Daemon(folder, log, ledger)
-            times.append(daemon.wait_ready())
-            assert daemon.requests() == number, "the ledger is not what it was"
-            daemon.stop()
-    print(f"{number} records over a year, {size / 1e6:.1f} MB of ledger, {starts} starts")
-    print(f"start to ready: median {statistics.median(times) * 1000:.0f} ms, "
+            with running(folder, config, ledger) as daemon:
+                times.append(daemon.wait_ready())
+                assert daemon.requests() == hours * series, "the ledger is not what it was"
+    print(machine())
+    print(f"{hours * series} records over a year in {series} series, {size / 1e6:.1f} MB of ledger")
+    print(f"start to ready, {starts} starts: median {statistics.median(times) * 1000:.0f} ms, "
           f"slowest {max(times) * 1000:.0f} ms")
 
 
