@@ -11,7 +11,7 @@ use crate::decode::{Decoder, Invocation, is_blank};
 use crate::model::hash::seeded_hash;
 use crate::model::model_ref::ModelRef;
 use crate::model::names::{LineResult, Outcome, RecordKind, Reject};
-use crate::model::principal::{UNKNOWN_PRINCIPAL, principal_of_arn};
+use crate::model::principal::{UNKNOWN_PRINCIPAL, principal_of_arn, without_session};
 use crate::model::series::{
     ContextBand, LABEL_CHARS_MAX, PROVIDER_BEDROCK, SeriesKey, UNKNOWN, label_value,
 };
@@ -181,7 +181,7 @@ fn combination_key<'k>(
         invocation.invoked_model_id.as_deref(),
         invocation.account.as_deref(),
         invocation.region.as_deref(),
-        invocation.identity_arn.as_deref(),
+        invocation.identity_arn.as_deref().map(without_session),
     ];
     let attributes = invocation.attributes.iter().map(|value| value.as_deref());
     for part in parts.into_iter().chain(attributes) {

@@ -34,6 +34,20 @@ pub fn principal_of_arn(arn: &str) -> String {
     }
 }
 
+/// Returns `arn` without the session name of an assumed role: all that decides the principal, of
+/// which there are few where sessions are many.
+pub fn without_session(arn: &str) -> &str {
+    match arn.rsplit_once('/') {
+        Some((role, _)) if resource_of(role).starts_with("assumed-role/") => role,
+        _ => arn,
+    }
+}
+
+/// Returns what stands behind the last colon.
+fn resource_of(arn: &str) -> &str {
+    arn.rsplit_once(':').map_or(arn, |(_, resource)| resource)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -52,5 +66,22 @@ mod tests {
         ] {
             assert_eq!(principal_of_arn(arn), principal, "{arn}");
         }
+    }
+
+    #[test]
+    fn a_session_does_not_decide_the_principal() {
+        let account = "arn:aws:sts::111122223333:";
+        for (arn, without) in [
+            ("assumed-role/chat/i-0aa1", "assumed-role/chat"),
+            ("assumed-role/chat/", "assumed-role/chat"),
+            ("assumed-role/chat", "assumed-role/chat"),
+            ("role/service/chat", "role/service/chat"),
+            ("user/div/Alice", "user/div/Alice"),
+        ] {
+            let arn = format!("{account}{arn}");
+            assert_eq!(without_session(&arn), format!("{account}{without}"));
+            assert_eq!(principal_of_arn(without_session(&arn)), principal_of_arn(&arn));
+        }
+        assert_eq!(without_session(""), "");
     }
 }
