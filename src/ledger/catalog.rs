@@ -12,7 +12,7 @@ use crate::model::series::{ContextBand, OTHER, SeriesKey};
 /// Longest label value in bytes. AWS's names are shorter (an IAM name has 64 characters, request
 /// metadata values 256: `IAM quotas` and botocore's `RequestMetadataValueString`); what a log makes
 /// up may be as long as a line, and the labels of one series have to fit into one stored value.
-pub(super) const LABEL_BYTES_MAX: usize = 1_024;
+pub(super) const LABEL_BYTES_MAX: usize = 256;
 
 /// Every series by number and by labels.
 #[derive(Debug, Default)]

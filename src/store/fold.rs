@@ -12,8 +12,8 @@ use crate::ledger::delta::IdList;
 use crate::ledger::rollup::{Bucket, Horizons, Level};
 use crate::ledger::state::Ledger;
 
-/// Ids in one stored chunk: 64 KiB.
-const IDS_PER_CHUNK: usize = 8_192;
+/// Ids in one stored chunk, eight bytes each: they must fit into the largest value.
+const IDS_PER_CHUNK: usize = 600;
 /// Fewest blocks of a level that one fold moves to a coarser one. A fold that writes many blocks
 /// moves twice as many, so that compaction keeps up with what is written; beyond that it waits for
 /// the next fold, so that a commit never waits long for this one.

@@ -10,8 +10,8 @@ use crate::model::time::{MINUTE_MS, UnixMillis};
 pub const SCHEMA: &[u8] = &[0];
 /// The key of [`super::ledger_store::Meta`].
 pub const META: &[u8] = b"m";
-/// Series of one rollup block.
-pub const SERIES_PER_BLOCK: u32 = 64;
+/// Series of one rollup block: their rows (some 60 bytes each, 230 at most) fit into one value.
+pub const SERIES_PER_BLOCK: u32 = 16;
 
 /// First letters of keys.
 pub mod prefix {

@@ -25,8 +25,8 @@ use crate::model::time::UnixMillis;
 
 /// Version of the layout of keys and values. A build reads every version up to its own.
 pub const SCHEMA_VERSION: u32 = 1;
-/// Largest part of a journal entry; safely below what sled keeps in its synced file.
-const JOURNAL_PART_BYTES: usize = 96 << 10;
+/// Largest part of a journal entry; with its checksum it must fit into the largest value.
+const JOURNAL_PART_BYTES: usize = 5_000;
 
 /// A ledger's store.
 pub struct LedgerStore {

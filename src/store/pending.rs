@@ -16,7 +16,7 @@ use crate::model::time::UnixMillis;
 /// Rows that make a fold due; bounds the memory that waits for it.
 const ROWS_MAX: usize = 8_192;
 /// Blocks that make a fold due; each is read and written whole, with up to 64 rows.
-const BLOCKS_MAX: usize = 1_024;
+const BLOCKS_MAX: usize = 2_048;
 /// Journal bytes that make a fold due; bounds the time a restart needs to read them.
 const JOURNAL_BYTES_MAX: usize = 2 << 20;
 

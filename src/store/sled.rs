@@ -3,8 +3,8 @@
 //! sled's own `flush` uses `sync_file_range`, which is no barrier: after a power cut two thirds of
 //! the stores had lost acknowledged commits, were torn, or did not open. So every small file and
 //! the folders are synced once after opening, and each commit is one batch on one tree, `flush`, and
-//! `fdatasync` on a descriptor of our own of sled's `db` file. Values stay below 128 KiB: sled puts
-//! larger ones into files that it never syncs.
+//! `fdatasync` on a descriptor of our own of sled's `db` file. Values stay small: sled writes a whole
+//! leaf of up to 20 pairs at once, and what is above 128 KiB goes into files that it never syncs.
 
 use std::fs::{self, DirBuilder, File, TryLockError};
 use std::os::unix::fs::DirBuilderExt;
@@ -17,8 +17,10 @@ use super::error::StoreError;
 
 /// Bytes of pages that sled may cache; keeps a daemon with 2,000 series well below 64 MiB.
 const CACHE_BYTES: u64 = 8 << 20;
-/// Largest value; larger ones would leave the file that the barrier covers.
-pub const VALUE_BYTES_MAX: usize = 120 << 10;
+/// Largest value. A leaf splits when it holds more than 16 pairs, and one of up to 3 is merged into
+/// its neighbour (sled's `Node::should_split`, `should_merge`); 20 pairs of this size still fit into
+/// a quarter of a segment of 512 KiB, above which sled writes a file of its own (`blobs/`).
+pub const VALUE_BYTES_MAX: usize = 6_000;
 
 /// A store in one folder.
 pub struct SledEngine {
@@ -256,6 +258,29 @@ mod tests {
         assert!(matches!(engine.get(b"a"), Err(StoreError::Poisoned)));
         drop(engine);
         assert_eq!(SledEngine::open(dir.path()).unwrap().get(b"a").unwrap(), None);
+    }
+
+    /// The barrier syncs one file, so everything has to be in it.
+    #[test]
+    fn values_of_the_largest_size_stay_in_the_file_that_is_synced() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut engine = SledEngine::open(dir.path()).unwrap();
+        let value = vec![7; VALUE_BYTES_MAX];
+        let mut random = 1u64;
+        for round in 0..60u64 {
+            let mut batch = WriteBatch::default();
+            for _ in 0..60 {
+                random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(round | 1);
+                let key = (random >> 48).to_be_bytes().to_vec();
+                match random >> 33 & 3 {
+                    0 => batch.delete(key),
+                    _ => batch.put(key, value.clone()),
+                }
+            }
+            engine.commit(batch).unwrap();
+            let blobs = fs::read_dir(dir.path().join("blobs")).unwrap().count();
+            assert_eq!(blobs, 0, "in round {round}");
+        }
     }
 
     #[test]
