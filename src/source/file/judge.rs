@@ -158,12 +158,14 @@ impl FileSource {
         {
             self.wake_in(GZIP_REST_MS.saturating_sub(quiet_ms));
             self.note(found, changed_ms, Verdict::Postpone);
+            self.keep_expected(found, is_expected);
             return ControlFlow::Continue(());
         }
         let (mut verdict, content) = match self.judge(found) {
             Ok(judged) => judged,
             Err(error) => {
                 let kind = ProblemKind::Open;
+                self.keep_expected(found, is_expected && error.kind() != io::ErrorKind::NotFound);
                 self.problem(found.path.clone(), kind, Some(error));
                 return ControlFlow::Continue(());
             }
@@ -178,11 +180,17 @@ impl FileSource {
         {
             verdict = Verdict::History;
         }
-        if is_expected && matches!(verdict, Verdict::Wait | Verdict::Postpone) {
-            // After a restart nothing would tell it from history.
+        let undecided = matches!(verdict, Verdict::Wait | Verdict::Postpone);
+        self.keep_expected(found, is_expected && undecided);
+        self.act(found, changed_ms, verdict, content, emit)
+    }
+
+    /// Remembers an expected sibling that can't be judged yet: after a restart, or once its
+    /// siblings are no longer looked through, nothing would tell it from history.
+    fn keep_expected(&mut self, found: &Found, is_expected: bool) {
+        if is_expected {
             self.register(found);
         }
-        self.act(found, changed_ms, verdict, content, emit)
     }
 
     fn still_holds(&mut self, memo: Memo, quiet_ms: i64, found: &Found, is_expected: bool) -> bool {
