@@ -34,6 +34,11 @@ pub(super) struct Memo {
 }
 
 impl Memo {
+    /// Whether the file is as it was then.
+    fn is_about(&self, found: &Found) -> bool {
+        (self.size, self.modified_ns) == (found.size, found.modified_ns)
+    }
+
     pub(super) fn is_copy_of(&self, id: LogId) -> bool {
         matches!(self.verdict, Verdict::Shadow(of) if of == id)
     }
@@ -76,6 +81,7 @@ impl FileSource {
                 |found: &Found| (has_gzip_name(found), found.modified_ns, found.seat.is_some());
             age(a).cmp(&age(b)).then_with(|| b.path.cmp(&a.path))
         });
+        self.announce(&unknown, expected, emit)?;
         for found in unknown {
             if found.seat.is_some() {
                 self.register(found);
@@ -83,6 +89,37 @@ impl FileSource {
             if found.size > 0 {
                 self.judge_one(found, expected.get(&found.key).copied(), emit)?;
             }
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Puts the expected siblings into the ledger before a line of their successor: when that is
+    /// known, nothing tells them from history after a restart.
+    fn announce(
+        &mut self,
+        unknown: &[&Found],
+        expected: &Expected,
+        emit: Emit<'_>,
+    ) -> ControlFlow<()> {
+        let mut oldest_first: Vec<&Found> = unknown.to_vec();
+        // If only some are committed, the others must be younger than these.
+        oldest_first.sort_by_key(|found| found.modified_ns);
+        for found in oldest_first {
+            let is_expected =
+                expected.get(&found.key).is_some_and(|&since| found.modified_ns >= since);
+            let is_counted = self.memos.get(&found.key).is_some_and(|memo| {
+                matches!(memo.verdict, Verdict::Shadow(_)) && memo.is_about(found)
+            });
+            if !is_expected
+                || is_counted
+                || found.seat.is_some()
+                || found.size == 0
+                || self.owner_of(found.key).is_some()
+            {
+                continue;
+            }
+            let id = self.register(found);
+            self.emit_position(id, 0, emit)?;
         }
         ControlFlow::Continue(())
     }
@@ -143,8 +180,7 @@ impl FileSource {
         emit: Emit<'_>,
     ) -> ControlFlow<()> {
         let memo = self.memos.get(&found.key).copied();
-        let same =
-            memo.filter(|memo| (memo.size, memo.modified_ns) == (found.size, found.modified_ns));
+        let same = memo.filter(|memo| memo.is_about(found));
         let changed_ms = same.map_or(self.now_ms, |memo| memo.changed_ms);
         let quiet_ms = self.now_ms.saturating_sub(changed_ms);
         let is_expected = since_ns.is_some_and(|since| found.modified_ns >= since);
@@ -326,6 +362,12 @@ impl FileSource {
         let blank = self.owner_of(found.key);
         match verdict {
             Verdict::Wait => self.wake_in(self.finished_after_ms()),
+            // Announced, but all of it is counted.
+            Verdict::Shadow(_) if found.seat.is_none() => {
+                if let Some(id) = blank {
+                    self.drop_log(id);
+                }
+            }
             Verdict::Shadow(_) | Verdict::Postpone | Verdict::History => {}
             Verdict::New => {
                 let id = blank.unwrap_or_else(|| self.add_log(found, LogPosition::default()));

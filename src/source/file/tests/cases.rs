@@ -260,6 +260,25 @@ fn an_unseen_rotation_is_read_also_if_it_is_judged_when_its_siblings_are_looked_
 }
 
 #[test]
+fn unseen_rotations_are_read_also_if_only_some_batches_are_committed() {
+    for committed in 0..8 {
+        let mut rig = Rig::new(&["app.log"]);
+        rig.append("app.log", &lines(0, 10));
+        rig.sweep();
+        rig.append("app.log", &lines(10, 12));
+        rig.rename("app.log", "app.log.3");
+        rig.append("app.log.2", &lines(12, 20));
+        rig.gzip("app.log.2");
+        rig.append("app.log.1", &lines(20, 30));
+        rig.append("app.log", &lines(30, 40));
+        rig.sweep_once(Look::Everything, committed);
+        rig.restart();
+        rig.settle();
+        rig.expect_once(&lines(0, 40));
+    }
+}
+
+#[test]
 fn a_copy_that_is_removed_beside_its_original_is_no_loss() {
     for glob in ["a*", "a.log"] {
         let mut rig = Rig::new(&[glob]);
