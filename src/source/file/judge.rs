@@ -6,7 +6,6 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::ops::ControlFlow;
-use std::os::unix::ffi::OsStrExt;
 
 use super::content::{Content, FileKey, GzipEnd};
 use super::discover::{Found, View, is_put_aside};
@@ -37,6 +36,11 @@ impl Memo {
     /// Whether the file is as it was then.
     fn is_about(&self, found: &Found) -> bool {
         (self.size, self.modified_ns) == (found.size, found.modified_ns)
+    }
+
+    /// Whether all of the file is counted as part of another.
+    pub(super) fn is_counted(&self, found: &Found) -> bool {
+        matches!(self.verdict, Verdict::Shadow(_)) && self.is_about(found)
     }
 
     pub(super) fn is_copy_of(&self, id: LogId) -> bool {
@@ -93,37 +97,6 @@ impl FileSource {
         ControlFlow::Continue(())
     }
 
-    /// Puts the expected siblings into the ledger before a line of their successor: when that is
-    /// known, nothing tells them from history after a restart.
-    fn announce(
-        &mut self,
-        unknown: &[&Found],
-        expected: &Expected,
-        emit: Emit<'_>,
-    ) -> ControlFlow<()> {
-        let mut oldest_first: Vec<&Found> = unknown.to_vec();
-        // If only some are committed, the others must be younger than these.
-        oldest_first.sort_by_key(|found| found.modified_ns);
-        for found in oldest_first {
-            let is_expected =
-                expected.get(&found.key).is_some_and(|&since| found.modified_ns >= since);
-            let is_counted = self.memos.get(&found.key).is_some_and(|memo| {
-                matches!(memo.verdict, Verdict::Shadow(_)) && memo.is_about(found)
-            });
-            if !is_expected
-                || is_counted
-                || found.seat.is_some()
-                || found.size == 0
-                || self.owner_of(found.key).is_some()
-            {
-                continue;
-            }
-            let id = self.register(found);
-            self.emit_position(id, 0, emit)?;
-        }
-        ControlFlow::Continue(())
-    }
-
     /// Reads first lines that only an open handle still reaches, so that a copy of them is known
     /// as one.
     fn read_nameless(&mut self, emit: Emit<'_>) -> ControlFlow<()> {
@@ -137,40 +110,6 @@ impl FileSource {
             self.read_chunk(id, FIRST_BYTES, emit)?;
         }
         ControlFlow::Continue(())
-    }
-
-    fn owner_of(&self, key: FileKey) -> Option<LogId> {
-        self.logs.iter().find(|(_, log)| log.owner && log.key() == key).map(|(&id, _)| id)
-    }
-
-    /// Gives a matched file a position at 0, so that it is known again if it is rotated before
-    /// its first line is read.
-    fn register(&mut self, found: &Found) -> LogId {
-        if let Some(id) = self.owner_of(found.key) {
-            return id;
-        }
-        self.add_log(found, LogPosition::default())
-    }
-
-    fn add_log(&mut self, found: &Found, begin: LogPosition) -> LogId {
-        let position = LogPosition {
-            path: found.path.as_os_str().as_bytes().to_vec(),
-            source: self.config.name.clone(),
-            device: found.key.device,
-            inode: found.key.inode,
-            modified_ns: found.modified_ns,
-            seen_ms: self.now_ms,
-            ended: false,
-            ..begin
-        };
-        let mut log = Log::restored(position);
-        log.seat.clone_from(&found.seat);
-        log.found = true;
-        log.dirty = true;
-        log.saw(found.size, found.modified_ns, self.now_ms);
-        let id = self.ids.next();
-        self.logs.insert(id, log);
-        id
     }
 
     fn judge_one(
@@ -219,14 +158,6 @@ impl FileSource {
         let undecided = matches!(verdict, Verdict::Wait | Verdict::Postpone);
         self.keep_expected(found, is_expected && undecided);
         self.act(found, changed_ms, verdict, content, emit)
-    }
-
-    /// Remembers an expected sibling that can't be judged yet: after a restart, or once its
-    /// siblings are no longer looked through, nothing would tell it from history.
-    fn keep_expected(&mut self, found: &Found, is_expected: bool) {
-        if is_expected {
-            self.register(found);
-        }
     }
 
     fn still_holds(&mut self, memo: Memo, quiet_ms: i64, found: &Found, is_expected: bool) -> bool {
