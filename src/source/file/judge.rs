@@ -6,7 +6,6 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::ops::ControlFlow;
-use std::os::unix::ffi::OsStrExt;
 
 use super::content::{Content, FileKey, GzipEnd};
 use super::discover::{Found, View, is_put_aside};
@@ -34,6 +33,16 @@ pub(super) struct Memo {
 }
 
 impl Memo {
+    /// Whether the file is as it was then.
+    fn is_about(&self, found: &Found) -> bool {
+        (self.size, self.modified_ns) == (found.size, found.modified_ns)
+    }
+
+    /// Whether all of the file is counted as part of another.
+    pub(super) fn is_counted(&self, found: &Found) -> bool {
+        matches!(self.verdict, Verdict::Shadow(_)) && self.is_about(found)
+    }
+
     pub(super) fn is_copy_of(&self, id: LogId) -> bool {
         matches!(self.verdict, Verdict::Shadow(of) if of == id)
     }
@@ -76,6 +85,7 @@ impl FileSource {
                 |found: &Found| (has_gzip_name(found), found.modified_ns, found.seat.is_some());
             age(a).cmp(&age(b)).then_with(|| b.path.cmp(&a.path))
         });
+        self.announce(&unknown, expected, emit)?;
         for found in unknown {
             if found.seat.is_some() {
                 self.register(found);
@@ -102,40 +112,6 @@ impl FileSource {
         ControlFlow::Continue(())
     }
 
-    fn owner_of(&self, key: FileKey) -> Option<LogId> {
-        self.logs.iter().find(|(_, log)| log.owner && log.key() == key).map(|(&id, _)| id)
-    }
-
-    /// Gives a matched file a position at 0, so that it is known again if it is rotated before
-    /// its first line is read.
-    fn register(&mut self, found: &Found) -> LogId {
-        if let Some(id) = self.owner_of(found.key) {
-            return id;
-        }
-        self.add_log(found, LogPosition::default())
-    }
-
-    fn add_log(&mut self, found: &Found, begin: LogPosition) -> LogId {
-        let position = LogPosition {
-            path: found.path.as_os_str().as_bytes().to_vec(),
-            source: self.config.name.clone(),
-            device: found.key.device,
-            inode: found.key.inode,
-            modified_ns: found.modified_ns,
-            seen_ms: self.now_ms,
-            ended: false,
-            ..begin
-        };
-        let mut log = Log::restored(position);
-        log.seat.clone_from(&found.seat);
-        log.found = true;
-        log.dirty = true;
-        log.saw(found.size, found.modified_ns, self.now_ms);
-        let id = self.ids.next();
-        self.logs.insert(id, log);
-        id
-    }
-
     fn judge_one(
         &mut self,
         found: &Found,
@@ -143,8 +119,7 @@ impl FileSource {
         emit: Emit<'_>,
     ) -> ControlFlow<()> {
         let memo = self.memos.get(&found.key).copied();
-        let same =
-            memo.filter(|memo| (memo.size, memo.modified_ns) == (found.size, found.modified_ns));
+        let same = memo.filter(|memo| memo.is_about(found));
         let changed_ms = same.map_or(self.now_ms, |memo| memo.changed_ms);
         let quiet_ms = self.now_ms.saturating_sub(changed_ms);
         let is_expected = since_ns.is_some_and(|since| found.modified_ns >= since);
@@ -158,12 +133,14 @@ impl FileSource {
         {
             self.wake_in(GZIP_REST_MS.saturating_sub(quiet_ms));
             self.note(found, changed_ms, Verdict::Postpone);
+            self.keep_expected(found, is_expected);
             return ControlFlow::Continue(());
         }
         let (mut verdict, content) = match self.judge(found) {
             Ok(judged) => judged,
             Err(error) => {
                 let kind = ProblemKind::Open;
+                self.keep_expected(found, is_expected && error.kind() != io::ErrorKind::NotFound);
                 self.problem(found.path.clone(), kind, Some(error));
                 return ControlFlow::Continue(());
             }
@@ -178,10 +155,8 @@ impl FileSource {
         {
             verdict = Verdict::History;
         }
-        if is_expected && matches!(verdict, Verdict::Wait | Verdict::Postpone) {
-            // After a restart nothing would tell it from history.
-            self.register(found);
-        }
+        let undecided = matches!(verdict, Verdict::Wait | Verdict::Postpone);
+        self.keep_expected(found, is_expected && undecided);
         self.act(found, changed_ms, verdict, content, emit)
     }
 
@@ -318,6 +293,12 @@ impl FileSource {
         let blank = self.owner_of(found.key);
         match verdict {
             Verdict::Wait => self.wake_in(self.finished_after_ms()),
+            // Announced, but all of it is counted.
+            Verdict::Shadow(_) if found.seat.is_none() => {
+                if let Some(id) = blank {
+                    self.drop_log(id);
+                }
+            }
             Verdict::Shadow(_) | Verdict::Postpone | Verdict::History => {}
             Verdict::New => {
                 let id = blank.unwrap_or_else(|| self.add_log(found, LogPosition::default()));

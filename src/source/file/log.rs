@@ -21,7 +21,6 @@ const SCAN_BYTES: usize = 64 << 10;
 /// A generation that is in the ledger or is about to be.
 #[expect(clippy::struct_excessive_bools, reason = "independent facts, each with its own cause")]
 #[derive(Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about the file")]
 pub(super) struct Log {
     /// What the ledger knows once everything emitted is committed.
     pub(super) position: LogPosition,

@@ -17,7 +17,8 @@
 //! 4. When a path gets another file, or its file is cut, the rotated siblings of the path are
 //!    looked through, whether a glob matches them or not: for the rest of the old generation, and
 //!    for generations that came and went unseen. Those are not older than the old generation was
-//!    when it was last seen; older siblings are history that nobody asked for.
+//!    when it was last seen; older siblings are history that nobody asked for. They are in the
+//!    ledger, at 0, before a line of their successor is: a crash in between forgets none.
 //! 5. A generation whose file is gone is read to its end through its open handle. It ends after
 //!    `finished_after_ms` without a change; bytes that were seen to exist and that no file holds
 //!    are then lost bytes.
@@ -28,6 +29,7 @@
 //!
 //! Memory: one chunk, one line of `line_bytes_max`, and the window of one gzip decoder at a time.
 
+mod announce;
 pub mod bell;
 mod content;
 mod discover;
@@ -38,13 +40,6 @@ pub mod lines;
 mod log;
 mod look;
 #[cfg(test)]
-#[expect(
-    clippy::string_slice,
-    clippy::cast_possible_truncation,
-    clippy::format_collect,
-    clippy::case_sensitive_file_extension_comparisons,
-    reason = "test data is ASCII and small"
-)]
 mod tests;
 
 use std::collections::BTreeMap;

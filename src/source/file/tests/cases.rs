@@ -238,6 +238,67 @@ fn rotations_are_followed_from_a_file_of_which_no_line_was_read() {
 }
 
 #[test]
+fn an_unseen_rotation_is_read_also_if_it_is_judged_when_its_siblings_are_looked_through_no_more() {
+    let mut rig = Rig::new(&["app.log"]);
+    fs::write(rig.path("app.log.9.gz"), gzipped(lines(100, 110).as_bytes())).unwrap();
+    rig.make_old("app.log.9.gz");
+    rig.append("app.log", &lines(0, 10));
+    rig.sweep();
+    rig.rename("app.log", "app.log.1");
+    rig.append("app.log", &lines(10, 12));
+    rig.sweep();
+    // Written over in place: gzip got the inode of a file that was known as history. So it looks
+    // as if it were still growing, and rests before it is judged.
+    fs::write(rig.path("app.log.9.gz"), gzipped(lines(12, 20).as_bytes())).unwrap();
+    rig.rename("app.log.9.gz", "app.log.2.gz");
+    rig.rename("app.log", "app.log.3");
+    rig.append("app.log", &lines(20, 22));
+    rig.sweep();
+    rig.expect_once(&format!("{}{}", lines(0, 12), lines(20, 22)));
+    rig.settle();
+    rig.expect_once(&lines(0, 22));
+}
+
+#[test]
+fn unseen_rotations_are_read_also_if_only_some_batches_are_committed() {
+    for committed in 0..8 {
+        let mut rig = Rig::new(&["app.log"]);
+        rig.append("app.log", &lines(0, 10));
+        rig.sweep();
+        rig.append("app.log", &lines(10, 12));
+        rig.rename("app.log", "app.log.3");
+        rig.append("app.log.2", &lines(12, 20));
+        rig.gzip("app.log.2");
+        rig.append("app.log.1", &lines(20, 30));
+        rig.append("app.log", &lines(30, 40));
+        rig.sweep_once(Look::Everything, committed);
+        rig.restart();
+        rig.settle();
+        rig.expect_once(&lines(0, 40));
+    }
+}
+
+#[test]
+fn a_copy_that_is_removed_beside_its_original_is_no_loss() {
+    for glob in ["a*", "a.log"] {
+        let mut rig = Rig::new(&[glob]);
+        rig.append("a.log", &lines(0, 30));
+        rig.sweep();
+        rig.copy("a.log", "a.log.1");
+        rig.sweep();
+        rig.copy("a.log", "a.log.2");
+        rig.gzip("a.log.2");
+        rig.sweep();
+        rig.settle();
+        rig.remove("a.log.1");
+        rig.remove("a.log.2.gz");
+        rig.settle();
+        rig.expect_once(&lines(0, 30));
+        assert_eq!((rig.lost, rig.changes.as_slice()), (0, [].as_slice()), "{glob}");
+    }
+}
+
+#[test]
 fn history_outside_the_glob_is_not_read() {
     let mut rig = Rig::new(&["app.log"]);
     rig.append("app.log.1", &lines(100, 110));
