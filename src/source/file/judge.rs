@@ -293,12 +293,6 @@ impl FileSource {
         let blank = self.owner_of(found.key);
         match verdict {
             Verdict::Wait => self.wake_in(self.finished_after_ms()),
-            // Announced, but all of it is counted.
-            Verdict::Shadow(_) if found.seat.is_none() => {
-                if let Some(id) = blank {
-                    self.drop_log(id);
-                }
-            }
             Verdict::Shadow(_) | Verdict::Postpone | Verdict::History => {}
             Verdict::New => {
                 let id = blank.unwrap_or_else(|| self.add_log(found, LogPosition::default()));
