@@ -78,10 +78,6 @@ impl Tailer {
         let due = followed.looked.is_none_or(|looked| looked.elapsed() >= rescan);
         let paths: Vec<PathBuf> = rung.paths.iter().cloned().collect();
         let look = if due || rung.everything { Look::Everything } else { Look::Changed(&paths) };
-        for gone in paths.iter().filter(|path| !path.exists()) {
-            // If it was a folder, its watch died with it.
-            followed.bell.lost(gone);
-        }
         if matches!(look, Look::Everything) {
             followed.looked = Some(Instant::now());
             for problem in followed.bell.watch(followed.source.patterns()) {

@@ -130,12 +130,6 @@ impl Bell {
         problems
     }
 
-    /// Says that the watch of `folder` died with the folder, if no event told: it is watched anew
-    /// by the next [`Bell::watch`].
-    pub fn lost(&mut self, folder: &Path) {
-        self.watched.lose(folder);
-    }
-
     /// Returns how many folders are watched.
     pub fn watched_folders(&self) -> usize {
         self.watched.lock().values().filter(|watch| **watch == Watch::Live).count()
