@@ -294,11 +294,6 @@ impl Ledger {
         self.number
     }
 
-    /// Returns the limits.
-    pub fn settings(&self) -> Settings {
-        self.settings
-    }
-
     /// Iterates over the series with their totals.
     pub fn totals(&self) -> impl Iterator<Item = (SeriesId, &Arc<SeriesKey>, &Arc<Amounts>)> {
         (0..)

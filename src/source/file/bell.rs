@@ -131,7 +131,8 @@ impl Bell {
     }
 
     /// Returns how many folders are watched.
-    pub fn watched_folders(&self) -> usize {
+    #[cfg(test)]
+    fn watched_folders(&self) -> usize {
         self.watched.lock().values().filter(|watch| **watch == Watch::Live).count()
     }
 }
