@@ -18,7 +18,7 @@ use super::tailer::{Followed, Tailer};
 use super::wake::Wake;
 use super::worker;
 use crate::config::Config;
-use crate::decode::Decoder;
+use crate::decode::{Decoder, Item};
 use crate::ledger::meter::Rules;
 use crate::metrics::Snapshot;
 use crate::source::file::bell::{Bell, Ring};
@@ -110,7 +110,11 @@ fn follow(config: &Config, books: &Books, wake: &Arc<Wake>) -> Vec<Followed> {
 }
 
 fn is_whole_record(line: &[u8]) -> bool {
-    Decoder::new(&[]).decode(line).is_ok()
+    let mut holds_record = false;
+    Decoder::new(&[]).each(line, &mut |item| {
+        holds_record |= matches!(item, Item::Record { .. });
+    });
+    holds_record
 }
 
 fn bell(wake: &Arc<Wake>) -> Bell {

@@ -30,6 +30,7 @@ fn check(lines: &[Vec<u8>]) -> Result<(), TestCaseError> {
     let trie = paths::trie(&attributes());
     let mut walker = Walker::new(&trie);
     let mut decoder = Decoder::new(&attributes());
+    let mut plain_decoder = Decoder::plain(&attributes());
     for line in lines {
         let (mut fast, mut plain) = (Reported::default(), Reported::default());
         let fast_root = walker.walk(&trie, line, &mut fast);
@@ -39,10 +40,18 @@ fn check(lines: &[Vec<u8>]) -> Result<(), TestCaseError> {
         if fast_root != Root::Invalid {
             prop_assert_eq!(fast.0, plain.0, "{}", text);
         }
-        let plain = decoder.decode_plain(line).map(super::Invocation::into_owned);
+        let plain = plain_decoder.decode(line).map(super::Invocation::into_owned);
         prop_assert_eq!(decoder.decode(line), plain, "{}", text);
+        prop_assert_eq!(items(&mut decoder, line), items(&mut plain_decoder, line), "{}", text);
     }
     Ok(())
+}
+
+/// Everything that a decoder shows of a line, as text.
+fn items(decoder: &mut Decoder, line: &[u8]) -> Vec<String> {
+    let mut items = Vec::new();
+    decoder.each(line, &mut |item| items.push(format!("{item:?}")));
+    items
 }
 
 fn seeds() -> Vec<&'static str> {
@@ -248,5 +257,5 @@ fn deep_nesting_is_skipped_without_recursion() {
     );
     let mut decoder = Decoder::new(&[]);
     assert_eq!(decoder.decode(line.as_bytes()).map(|call| call.tokens.total()), Ok(3));
-    assert_eq!(decoder.decode_plain(line.as_bytes()).map(|call| call.tokens.total()), Ok(3));
+    assert_eq!(Decoder::plain(&[]).decode(line.as_bytes()).map(|call| call.tokens.total()), Ok(3));
 }

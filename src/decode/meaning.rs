@@ -18,9 +18,9 @@ fn sample(row: usize) -> &'static str {
 }
 
 fn decode(line: &str) -> Result<Invocation<'static>, Reject> {
-    let mut decoder = Decoder::new(&["team".to_owned(), "cost".to_owned()]);
-    let fast = decoder.decode(line.as_bytes()).map(Invocation::into_owned);
-    assert_eq!(fast, decoder.decode_plain(line.as_bytes()), "{line}");
+    let attributes = ["team".to_owned(), "cost".to_owned()];
+    let fast = Decoder::new(&attributes).decode(line.as_bytes()).map(Invocation::into_owned);
+    assert_eq!(fast, Decoder::plain(&attributes).decode(line.as_bytes()), "{line}");
     fast
 }
 
@@ -293,14 +293,14 @@ fn line_ends_marks_holes_and_broken_characters_are_tolerated() {
     let with = |before: &[u8], after: &[u8]| [before, line, after].concat();
     for framed in [with(b"\xef\xbb\xbf", b"\r"), with(b"  ", b" \r\n"), with(&[0; 5000], b"")] {
         assert_eq!(decoder.decode(&framed), clean);
-        assert_eq!(decoder.decode_plain(&framed), clean);
+        assert_eq!(Decoder::plain(&[]).decode(&framed), clean);
     }
     let broken: Vec<u8> =
         sample(0).replace(" y", "\u{1}").replace("billing-bot", "\u{2}").into_bytes();
     let broken: Vec<u8> = broken.into_iter().map(|b| if b < 3 { 0xf0 } else { b }).collect();
     let call = decoder.decode(&broken).expect("bytes in strings are free").into_owned();
     assert!(call.identity_arn.as_deref().is_some_and(|arn| arn.contains("role/\u{fffd}/session")));
-    assert_eq!(decoder.decode_plain(&broken), Ok(call));
+    assert_eq!(Decoder::plain(&[]).decode(&broken), Ok(call));
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Bytes of a line in, [`Invocation`] or [`Reject`] out.
 //!
-//! What lives here: the table of the places that are read (`paths`), the walks to them (`json`), and
-//! one file per log that says what they mean (`bedrock`, `application`). It may use `model` only. It
+//! What lives here: the table of the places that are read (`paths`), the walks to them (`json`), what
+//! records come wrapped in (`wrapping`, `prefix`), and one file per log that says what they mean
+//! (`bedrock`, `application`). It may use `model` only. It
 //! must never keep, copy or report body text: bodies are stepped over, and only the named paths are
 //! picked out of them, found by their place in the JSON and not by their spelling.
 
@@ -15,15 +16,23 @@ mod json;
 #[cfg(test)]
 mod meaning;
 mod paths;
+mod prefix;
 mod scalar;
 mod slots;
+mod wrapping;
+#[cfg(test)]
+mod wrapped;
 
 pub use crate::model::names::Approximations;
 pub use crate::model::names::Reject;
 pub use invocation::Invocation;
+pub use wrapping::Item;
+
+use std::borrow::Cow;
 
 use draft::Draft;
 use json::{Root, Slot, Trie, Walker};
+use paths::Field;
 use scalar::Clock;
 use slots::Slots;
 
@@ -35,6 +44,10 @@ pub struct Decoder {
     slots: Slots,
     attributes: Vec<Slot>,
     clock: Clock,
+    /// Whether `serde_json` walks, and not the fast walk.
+    plain: bool,
+    /// Memory for what comes out of wrappings.
+    spare: Vec<Vec<u8>>,
 }
 
 impl Decoder {
@@ -47,46 +60,86 @@ impl Decoder {
             slots: Slots::new(attributes.len()),
             attributes: attributes.iter().filter_map(slots_of).collect(),
             clock: Clock::default(),
+            plain: false,
+            spare: Vec::new(),
             trie,
         }
     }
 
-    /// Decodes one line, with or without its line end and a byte order mark. A [blank](is_blank)
-    /// line is [`Reject::InvalidJson`].
-    pub fn decode<'l>(&mut self, line: &'l [u8]) -> Result<Invocation<'l>, Reject> {
-        let line = bare(line)?;
-        self.slots.clear();
-        let root = self.walker.walk(&self.trie, line, &mut self.slots);
-        self.finish(root, line)
+    /// Returns a decoder to the same results without anything clever: `serde_json` reads the lines.
+    /// For cross-checks; many times slower.
+    pub fn plain(attributes: &[String]) -> Self {
+        Self { plain: true, ..Self::new(attributes) }
     }
 
-    /// Decodes one line to the same result without anything clever: `serde_json` reads it. For
-    /// cross-checks; many times slower than [`decode`](Self::decode).
-    pub fn decode_plain<'l>(&mut self, line: &'l [u8]) -> Result<Invocation<'l>, Reject> {
+    /// Shows every record of one line to `visit`, and whatever else was found in it, in the order of
+    /// the line. A [blank](is_blank) line holds nothing.
+    pub fn each(&mut self, line: &[u8], visit: &mut impl FnMut(Item<'_>)) {
+        let text;
+        let line = match bare(line) {
+            Ok(line) if self.plain => {
+                text = String::from_utf8_lossy(line);
+                text.as_bytes()
+            }
+            Ok(line) => line,
+            Err(reject) => return visit(Item::Rejected(reject)),
+        };
+        // Nearly every line is one record.
+        if self.walk(line) == Root::Object {
+            match self.draft(line).finish() {
+                Ok(invocation) => return visit(Item::Record { invocation, event_id: None }),
+                Err(Reject::UnknownKind) => return wrapping::unwrap_object(self, line, visit),
+                Err(reject) => return visit(Item::Rejected(reject)),
+            }
+        }
+        wrapping::unwrap(self, line, visit);
+    }
+
+    /// Decodes a line that is one record without a wrapping, with or without its line end and a byte
+    /// order mark. A [blank](is_blank) line is [`Reject::InvalidJson`].
+    pub fn decode<'l>(&mut self, line: &'l [u8]) -> Result<Invocation<'l>, Reject> {
         let line = bare(line)?;
-        self.slots.clear();
+        if !self.plain {
+            return self.decode_bare(line);
+        }
         match String::from_utf8_lossy(line) {
-            std::borrow::Cow::Borrowed(text) => {
-                let root = json::plain::walk(&self.trie, text, &mut self.slots);
-                self.finish(root, line)
-            }
-            std::borrow::Cow::Owned(text) => {
-                let root = json::plain::walk(&self.trie, &text, &mut self.slots);
-                self.finish(root, text.as_bytes()).map(Invocation::into_owned)
-            }
+            Cow::Borrowed(text) => self.decode_bare(text.as_bytes()),
+            Cow::Owned(text) => self.decode_bare(text.as_bytes()).map(Invocation::into_owned),
         }
     }
 
-    fn finish<'l>(&mut self, root: Root, line: &'l [u8]) -> Result<Invocation<'l>, Reject> {
-        match root {
-            Root::Object => {
-                let (slots, attributes) = (&self.slots, self.attributes.as_slice());
-                Draft { line, head: draft::head(line), slots, attributes, clock: &mut self.clock }
-                    .finish()
-            }
+    fn decode_bare<'l>(&mut self, line: &'l [u8]) -> Result<Invocation<'l>, Reject> {
+        match self.walk(line) {
+            Root::Object => self.draft(line).finish(),
             Root::Other => Err(Reject::NotAnObject),
             Root::Invalid => Err(Reject::InvalidJson),
         }
+    }
+
+    /// Walks over `line`; what was found is in the slots until the next walk.
+    #[inline]
+    fn walk(&mut self, line: &[u8]) -> Root {
+        self.slots.clear();
+        if self.plain {
+            // The plain walk reads text. Parts of a line that was made text may be none.
+            let text = std::str::from_utf8(line);
+            return text.map_or(Root::Invalid, |text| {
+                json::plain::walk(&self.trie, text, &mut self.slots)
+            });
+        }
+        self.walker.walk(&self.trie, line, &mut self.slots)
+    }
+
+    /// Returns what the last walk, which was over `line`, found.
+    #[inline]
+    fn draft<'d, 'l>(&'d mut self, line: &'l [u8]) -> Draft<'d, 'l> {
+        let (slots, attributes) = (&self.slots, self.attributes.as_slice());
+        Draft { line, head: draft::head(line), slots, attributes, clock: &mut self.clock }
+    }
+
+    /// Returns the JSON text at a place of the last walk, which was over `line`.
+    fn raw<'l>(&self, line: &'l [u8], field: Field) -> Option<&'l [u8]> {
+        self.slots.raw(line, field)
     }
 }
 

@@ -3,7 +3,9 @@
 //!
 //! Sources: the `bedrock` user guide, page `model-invocation-logging`, for the record; botocore's
 //! `bedrock-runtime` service model for Converse bodies; the model parameter pages of the same guide
-//! and real records published by Elastic's `aws_bedrock` integration for the other bodies.
+//! and real records published by Elastic's `aws_bedrock` integration for the other bodies. For the
+//! wrappings: `CloudWatch Logs` user guide, page `SubscriptionFilters`; botocore's service models
+//! `logs` and `kinesis`; the Lambda developer guide's event examples; Docker's `json-file` driver.
 
 use super::json::{Slot, Trie, TrieBuilder};
 
@@ -85,10 +87,30 @@ pub(super) enum Field {
     AppWrite1h,
     AppReasoning,
     AppEstimate,
+    /// What wraps records: see `decode/wrapping.rs`.
+    LogEvents,
+    MessageType,
+    Owner,
+    EventId,
+    EventMessage,
+    AwslogsData,
+    StreamData,
+    PartitionKey,
+    Events,
+    SessionStart,
+    SessionResults,
+    SessionSampled,
+    Results,
+    CellField,
+    CellValue,
+    Records,
+    Log,
+    JournalMessage,
+    NotificationEvent,
 }
 
 /// How many fields there are; the slots from here on are the attributes.
-pub(super) const FIELDS: usize = Field::AppEstimate as usize + 1;
+pub(super) const FIELDS: usize = Field::NotificationEvent as usize + 1;
 
 /// Where the attributes stand.
 const METADATA: &str = "requestMetadata";
@@ -225,6 +247,35 @@ const PATHS: &[Group] = &[
             ("usage.cache_creation.ephemeral_5m_input_tokens", Field::AppWrite5m),
             ("usage.cache_creation.ephemeral_1h_input_tokens", Field::AppWrite1h),
             ("usage.output_tokens_details.reasoning_tokens", Field::AppReasoning),
+        ],
+    ),
+    (
+        &[""],
+        &[
+            ("logEvents", Field::LogEvents),
+            ("messageType", Field::MessageType),
+            ("owner", Field::Owner),
+            ("id", Field::EventId),
+            ("eventId", Field::EventId),
+            ("message", Field::EventMessage),
+            ("body", Field::EventMessage),
+            ("awslogs.data", Field::AwslogsData),
+            ("Data", Field::StreamData),
+            ("data", Field::StreamData),
+            ("kinesis.data", Field::StreamData),
+            ("PartitionKey", Field::PartitionKey),
+            ("events", Field::Events),
+            ("sessionStart", Field::SessionStart),
+            ("sessionUpdate.sessionResults", Field::SessionResults),
+            ("sessionUpdate.sessionMetadata.sampled", Field::SessionSampled),
+            ("results", Field::Results),
+            ("field", Field::CellField),
+            ("value", Field::CellValue),
+            ("Records", Field::Records),
+            ("records", Field::Records),
+            ("log", Field::Log),
+            ("MESSAGE", Field::JournalMessage),
+            ("Event", Field::NotificationEvent),
         ],
     ),
 ];

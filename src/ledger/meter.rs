@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::batch::{Entry, Group, Rated};
-use crate::decode::{Decoder, Invocation, is_blank};
+use crate::decode::{Decoder, Invocation, Item, is_blank};
 use crate::model::hash::seeded_hash;
 use crate::model::model_ref::ModelRef;
 use crate::model::names::{LineResult, Outcome, RecordKind, Reject};
@@ -39,8 +39,13 @@ pub struct Rules {
 
 /// A decoder and rater for one thread.
 pub struct Meter {
-    rules: Rules,
     decoder: Decoder,
+    rater: Rater,
+}
+
+/// What rates records once they are decoded.
+struct Rater {
+    rules: Rules,
     combinations: HashMap<Box<[u8]>, usize, foldhash::fast::FixedState>,
     resolved: Vec<Resolved>,
     /// Bytes of the combination being looked up; the last one stays for comparison.
@@ -61,8 +66,12 @@ struct Resolved {
 impl Meter {
     /// Returns a meter under `rules`.
     pub fn new(rules: Rules) -> Self {
-        Self {
-            decoder: Decoder::new(&rules.attributes),
+        let decoder = if rules.plain {
+            Decoder::plain(&rules.attributes)
+        } else {
+            Decoder::new(&rules.attributes)
+        };
+        let rater = Rater {
             rules,
             combinations: HashMap::default(),
             resolved: Vec::new(),
@@ -71,17 +80,13 @@ impl Meter {
             last: None,
             id_text: Vec::new(),
             batch: 0,
-        }
+        };
+        Self { decoder, rater }
     }
 
     /// Rates `lines`, which end in line feeds (the last one may not).
     pub fn rate(&mut self, lines: &[u8]) -> Rated {
-        self.batch += 1;
-        if self.resolved.len() > COMBINATIONS_MAX {
-            self.combinations.clear();
-            self.resolved.clear();
-            self.last = None;
-        }
+        self.rater.begin();
         let mut rated = Rated::default();
         let mut from = 0;
         for end in memchr::memchr_iter(b'\n', lines).chain(std::iter::once(lines.len())) {
@@ -96,23 +101,37 @@ impl Meter {
     }
 
     fn rate_line(&mut self, line: &[u8], offset: usize, rated: &mut Rated) {
-        let decoder = &mut self.decoder;
-        let decoded =
-            if self.rules.plain { decoder.decode_plain(line) } else { decoder.decode(line) };
-        let invocation = match decoded {
-            Ok(invocation) => invocation,
-            Err(reject) => return rated.reject(reject, offset),
-        };
-        let tokens = narrowed(&invocation);
+        let rater = &mut self.rater;
+        self.decoder.each(line, &mut |item| match item {
+            Item::Record { invocation, event_id } => rater.rate(&invocation, event_id, rated),
+            Item::Rejected(reject) => rated.reject(reject, offset),
+            Item::Ignored => rated.rejected.add((None, LineResult::Ignored), 1),
+        });
+    }
+}
+
+impl Rater {
+    /// Begins a batch.
+    fn begin(&mut self) {
+        self.batch += 1;
+        if self.resolved.len() > COMBINATIONS_MAX {
+            self.combinations.clear();
+            self.resolved.clear();
+            self.last = None;
+        }
+    }
+
+    fn rate(&mut self, invocation: &Invocation<'_>, event_id: Option<&str>, rated: &mut Rated) {
+        let tokens = narrowed(invocation);
         let context = ContextBand::of_input(invocation.tokens.total_input());
-        let key = combination_key(&mut self.key, &invocation, context);
+        let key = combination_key(&mut self.key, invocation, context);
         let known = match self.last {
             Some(last) if *key == self.last_key => Some(last),
             _ => self.combinations.get(key.as_slice()).copied(),
         };
         let index = known.unwrap_or(self.resolved.len());
         if known.is_none() {
-            let group = Arc::new(resolve(&self.rules, &invocation, context));
+            let group = Arc::new(resolve(&self.rules, invocation, context));
             self.combinations.insert(key.clone().into_boxed_slice(), index);
             self.resolved.push(Resolved { group, batch: 0, place: 0 });
         }
@@ -120,20 +139,30 @@ impl Meter {
             self.last = Some(index);
             self.last_key.clone_from(key);
         }
-        let id = invocation.request_id.as_deref().map(|request_id| {
-            self.id_text.clear();
+        let id = self.id(invocation, event_id);
+        if let Some(resolved) = self.resolved.get_mut(index) {
+            resolved.refresh(&self.rules.book, invocation.at);
+            let group = resolved.place_in(self.batch, rated);
+            rated.entries.push(entry(invocation, group, id, tokens));
+        }
+    }
+
+    /// Returns the keyed hash of what tells a record from all others: its request id, or else the id
+    /// of the event that held it.
+    fn id(&mut self, invocation: &Invocation<'_>, event_id: Option<&str>) -> Option<u64> {
+        self.id_text.clear();
+        if let Some(request_id) = invocation.request_id.as_deref() {
             for part in [invocation.account.as_deref(), invocation.region.as_deref()] {
                 self.id_text.extend_from_slice(part.unwrap_or(UNKNOWN).as_bytes());
                 self.id_text.push(0);
             }
             self.id_text.extend_from_slice(request_id.as_bytes());
-            seeded_hash(&self.id_text, self.rules.seed)
-        });
-        if let Some(resolved) = self.resolved.get_mut(index) {
-            resolved.refresh(&self.rules.book, invocation.at);
-            let group = resolved.place_in(self.batch, rated);
-            rated.entries.push(entry(&invocation, group, id, tokens));
+        } else {
+            // No account or region begins with a NUL.
+            self.id_text.push(0);
+            self.id_text.extend_from_slice(event_id?.as_bytes());
         }
+        Some(seeded_hash(&self.id_text, self.rules.seed))
     }
 }
 

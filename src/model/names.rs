@@ -215,6 +215,8 @@ names! {
         PriceBeforeFirst = "price_before_first",
         /// The time in the log is far in the future; the time of reading is used.
         TimeInFuture = "time_in_future",
+        /// CloudWatch left events out of what it streamed: there were more calls than these.
+        SampledLog = "sampled_log",
     }
 }
 
@@ -249,6 +251,10 @@ names! {
         BadField = "bad_field",
         /// The last line of a finished file is not a whole record.
         Truncated = "truncated",
+        /// What a wrapping holds is no base64 or no gzip.
+        BadWrapping = "bad_wrapping",
+        /// Wrappings in wrappings beyond the limit.
+        NestedTooDeep = "nested_too_deep",
     }
 }
 
@@ -291,6 +297,8 @@ pub enum LineResult {
     Duplicate,
     /// Not counted, and why.
     Rejected(Reject),
+    /// Known to hold no record: control messages, empty pages and the like.
+    Ignored,
 }
 
 impl LineResult {
@@ -300,6 +308,7 @@ impl LineResult {
             Self::Accepted => "accepted",
             Self::Duplicate => "duplicate",
             Self::Rejected(reject) => reject.as_str(),
+            Self::Ignored => "ignored",
         }
     }
 }

@@ -9,8 +9,15 @@ use tollkeeper::decode::{Decoder, is_blank};
 
 fuzz_target!(|data: &[u8]| {
     let attributes = ["team".to_owned()];
-    let (mut fast, mut plain) = (Decoder::new(&attributes), Decoder::new(&attributes));
+    let (mut fast, mut plain) = (Decoder::new(&attributes), Decoder::plain(&attributes));
     for line in data.split(|&byte| byte == b'\n').filter(|line| !is_blank(line)) {
-        assert_eq!(fast.decode(line), plain.decode_plain(line));
+        assert_eq!(fast.decode(line), plain.decode(line));
+        assert_eq!(items(&mut fast, line), items(&mut plain, line));
     }
 });
+
+fn items(decoder: &mut Decoder, line: &[u8]) -> Vec<String> {
+    let mut items = Vec::new();
+    decoder.each(line, &mut |item| items.push(format!("{item:?}")));
+    items
+}

@@ -226,7 +226,7 @@ impl Groups {
         for ((_, result), count) in self.lines.iter() {
             read += count;
             match result {
-                LineResult::Accepted => {}
+                LineResult::Accepted | LineResult::Ignored => {}
                 LineResult::Duplicate => duplicate += count,
                 LineResult::Rejected(reject) => rejected.add(reject, count),
             }

@@ -5,6 +5,7 @@
 //! checks. Nothing here knows any log format, and nothing here may keep what a line says: a walk
 //! reports byte ranges only, and [`Walker`] remembers no more than the spelling of object keys.
 
+mod elements;
 pub(super) mod plain;
 mod scan;
 mod text;
@@ -13,7 +14,8 @@ mod walk;
 
 use std::ops::Range;
 
-pub(super) use text::string;
+pub(super) use elements::{document_end, elements};
+pub(super) use text::{string, unescape_into};
 pub(super) use trie::{Slot, Trie, TrieBuilder};
 pub(super) use walk::Walker;
 

@@ -36,6 +36,30 @@ fn unescape(mut rest: &[u8]) -> String {
     text
 }
 
+/// Appends the text between the quotes of a JSON string to `out`, in which JSON can be looked for
+/// again: bytes that are no UTF-8 stay as they are.
+pub(in crate::decode) fn unescape_into(mut rest: &[u8], out: &mut Vec<u8>) {
+    out.reserve(rest.len());
+    while let Some(at) = memchr::memchr(b'\\', rest) {
+        let (before, escape) = rest.split_at_checked(at).unwrap_or((rest, &[]));
+        out.extend_from_slice(before);
+        let length = match escape.get(1) {
+            // Nearly every escape of JSON in JSON is one of these.
+            Some(&literal @ (b'"' | b'\\' | b'/')) => {
+                out.push(literal);
+                2
+            }
+            _ => {
+                let (character, length) = unescape_one(escape);
+                out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+                length
+            }
+        };
+        rest = escape.get(length..).unwrap_or(&[]);
+    }
+    out.extend_from_slice(rest);
+}
+
 /// Returns the character of the escape at the start of `escape`, and the escape's length.
 fn unescape_one(escape: &[u8]) -> (char, usize) {
     let short = match escape.get(1) {
@@ -98,6 +122,9 @@ mod tests {
             raw in r#""([a-z\u{80}-\u{10ffff}]|\\[nrtbf/\\"]|\\u[0-9a-dA-D][0-9a-fA-F]{3}|\\ud8[0-9a-f]{2}\\udc[0-9a-f]{2}){0,20}""#
         ) {
             if let Ok(expected) = serde_json::from_str::<String>(&raw) {
+                let mut bytes = Vec::new();
+                unescape_into(&raw.as_bytes()[1..raw.len() - 1], &mut bytes);
+                prop_assert_eq!(&bytes, expected.as_bytes());
                 prop_assert_eq!(string(raw.as_bytes()), Some(Cow::Owned(expected)));
             }
         }

@@ -1,0 +1,338 @@
+//! What logs are wrapped in on their way: recognised without configuration, nested as they come.
+//!
+//! Here a line is taken apart until records are left: JSON objects one after the other, arrays,
+//! CloudWatch Logs envelopes and pages, base64 with or without gzip, the strings of container and
+//! journal logs, and text in front of JSON (`prefix`). What a wrapping tells of an event (its id,
+//! its account) goes along. It must never look for records inside of records, nor in the message of
+//! an application's own log line: that may be anybody's text.
+//!
+//! Wrappings are hostile input: depth, and the bytes that gzip gives for one line, are bounded.
+
+use std::borrow::Cow;
+use std::io::Read as _;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use flate2::read::MultiGzDecoder;
+
+use super::json::{self, Root};
+use super::paths::Field;
+use super::{Decoder, Invocation, Reject, is_blank, prefix};
+use crate::model::names::Approximation;
+
+/// Wrappings in wrappings that are followed. Firehose of Kinesis of a subscription of a container's
+/// log with a prefix has six.
+const DEPTH_MAX: usize = 10;
+/// Bytes that gzip may give for one line. A subscription's payload is 1 MiB at most in Kinesis
+/// (`Kinesis Data Streams` quotas) and JSON of logs rarely shrinks to less than a twentieth.
+const INFLATED_BYTES_MAX: usize = 32 << 20;
+/// Scratch memory larger than this is given back at once.
+const SPARE_BYTES_MAX: usize = 1 << 20;
+
+/// What was found in a line.
+#[derive(Debug)]
+pub enum Item<'i> {
+    /// A call of a model.
+    Record {
+        /// The call.
+        invocation: Invocation<'i>,
+        /// Id of the `CloudWatch` event that held it.
+        event_id: Option<&'i str>,
+    },
+    /// Something that could not be counted.
+    Rejected(Reject),
+    /// Something that is known to hold no record.
+    Ignored,
+}
+
+/// What the wrappings around a record tell of it.
+#[derive(Clone, Copy, Default)]
+struct Around<'a> {
+    event_id: Option<&'a str>,
+    /// The account that the log belongs to.
+    owner: Option<&'a str>,
+    /// Whether events were left out of what holds this one.
+    sampled: bool,
+    depth: usize,
+}
+
+/// One line on its way apart.
+struct Unwrap<'d, V> {
+    decoder: &'d mut Decoder,
+    visit: &'d mut V,
+    inflated: usize,
+}
+
+/// Takes `line` apart and shows each part of it to `visit`.
+pub(super) fn unwrap(decoder: &mut Decoder, line: &[u8], visit: &mut impl FnMut(Item<'_>)) {
+    Unwrap { decoder, visit, inflated: 0 }.message(line, Around::default());
+}
+
+/// Does the same for a line that was just walked over and is an object, but no record.
+pub(super) fn unwrap_object(decoder: &mut Decoder, line: &[u8], visit: &mut impl FnMut(Item<'_>)) {
+    Unwrap { decoder, visit, inflated: 0 }.wrapping(line, Around::default());
+}
+
+impl<V: FnMut(Item<'_>)> Unwrap<'_, V> {
+    fn reject(&mut self, reject: Reject) {
+        (self.visit)(Item::Rejected(reject));
+    }
+
+    /// Takes apart what somebody wrote as one line or one event.
+    fn message(&mut self, text: &[u8], around: Around<'_>) {
+        if around.depth > DEPTH_MAX {
+            return self.reject(Reject::NestedTooDeep);
+        }
+        if self.decoder.plain
+            && let Cow::Owned(text) = String::from_utf8_lossy(text)
+        {
+            return self.message(text.as_bytes(), around);
+        }
+        let deeper = Around { depth: around.depth + 1, ..around };
+        match text.iter().find(|byte| !byte.is_ascii_whitespace()) {
+            None => {}
+            Some(b'{' | b'[') => self.documents(text, around),
+            Some(_) => match prefix::payload(text) {
+                Some(payload) => {
+                    let event_id = payload.event_id.or(around.event_id);
+                    self.message(payload.text, Around { event_id, ..deeper });
+                }
+                None if prefix::is_empty_page(text) => (self.visit)(Item::Ignored),
+                None => match memchr::memchr(b'\n', text.trim_ascii()) {
+                    Some(_) => self.lines(text, deeper),
+                    None => self.reject(Reject::InvalidJson),
+                },
+            },
+        }
+    }
+
+    /// Takes apart text of several lines, the first of which is no JSON.
+    fn lines(&mut self, text: &[u8], around: Around<'_>) {
+        for line in text.split(|&byte| byte == b'\n') {
+            self.message(line, around);
+        }
+    }
+
+    /// Takes apart JSON values that follow each other with or without white space.
+    fn documents(&mut self, mut text: &[u8], around: Around<'_>) {
+        // Nearly always it is one object, and the walk tells that by itself.
+        if self.decoder.walk(text) == Root::Object {
+            return self.walked(text, around);
+        }
+        loop {
+            let whole = json::document_end(text).and_then(|end| text.split_at_checked(end));
+            let Some((document, rest)) = whole else { return self.reject(Reject::InvalidJson) };
+            match document.trim_ascii_start().first() {
+                Some(b'{') => self.object(document, around),
+                Some(b'[') => self.array(document.trim_ascii_start(), around),
+                _ => self.reject(Reject::NotAnObject),
+            }
+            text = rest;
+            if is_blank(text) {
+                return;
+            }
+        }
+    }
+
+    fn array(&mut self, array: &[u8], around: Around<'_>) {
+        let around = Around { depth: around.depth + 1, ..around };
+        let mut is_empty = true;
+        for element in json::elements(array) {
+            is_empty = false;
+            match element.first() {
+                Some(b'{') => self.object(element, around),
+                _ => self.reject(Reject::NotAnObject),
+            }
+        }
+        if is_empty {
+            self.reject(Reject::NotAnObject);
+        }
+    }
+
+    /// Shows the record that an object is, or takes it apart as a wrapping.
+    fn object(&mut self, object: &[u8], around: Around<'_>) {
+        if around.depth > DEPTH_MAX {
+            return self.reject(Reject::NestedTooDeep);
+        }
+        match self.decoder.walk(object) {
+            Root::Object => self.walked(object, around),
+            Root::Other => self.reject(Reject::NotAnObject),
+            Root::Invalid => self.reject(Reject::InvalidJson),
+        }
+    }
+
+    fn walked(&mut self, object: &[u8], around: Around<'_>) {
+        match self.decoder.draft(object).finish() {
+            Ok(invocation) => self.record(invocation, around),
+            Err(Reject::UnknownKind) => self.wrapping(object, around),
+            Err(reject) => self.reject(reject),
+        }
+    }
+
+    fn record(&mut self, mut invocation: Invocation<'_>, around: Around<'_>) {
+        let is_account = |id: &str| id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_digit());
+        if invocation.account.is_none()
+            && let Some(owner) = around.owner.filter(|owner| is_account(owner))
+        {
+            invocation.account = Some(Cow::Owned(owner.to_owned()));
+        }
+        if around.sampled {
+            invocation.approximations.insert(Approximation::SampledLog);
+        }
+        (self.visit)(Item::Record { invocation, event_id: around.event_id });
+    }
+
+    /// Takes apart an object that was walked over and is no record. Whatever is wanted of it is
+    /// picked up before the next walk.
+    fn wrapping(&mut self, object: &[u8], around: Around<'_>) {
+        let around = Around { depth: around.depth + 1, ..around };
+        let field = |field| self.decoder.raw(object, field);
+        let is_string = |value: &Option<&[u8]>| value.is_some_and(|value| value.starts_with(b"\""));
+        let string = |name| Some(field(name)).filter(is_string).flatten();
+        if let Some(events) = field(Field::LogEvents) {
+            if field(Field::MessageType) == Some(b"\"CONTROL_MESSAGE\"") {
+                return (self.visit)(Item::Ignored);
+            }
+            let owner = field(Field::Owner).and_then(json::string);
+            self.events(events, Around { owner: owner.as_deref().or(around.owner), ..around });
+        } else if let Some(data) = string(Field::AwslogsData) {
+            self.base64(data, around);
+        } else if let (Some(data), Some(_)) =
+            (string(Field::StreamData), field(Field::PartitionKey))
+        {
+            self.base64(data, around);
+        } else if let Some(events) = field(Field::SessionResults) {
+            let sampled = around.sampled || field(Field::SessionSampled) == Some(b"true");
+            self.events(events, Around { sampled, ..around });
+        } else if let Some(events) = field(Field::Events) {
+            self.events(events, around);
+        } else if let Some(rows) = field(Field::Results) {
+            self.rows(rows, around);
+        } else if let Some(records) = field(Field::Records) {
+            self.records(records, around);
+        } else if let Some(text) = string(Field::Log).or_else(|| string(Field::JournalMessage)) {
+            self.string(text, around);
+        } else if field(Field::SessionStart).is_some()
+            || field(Field::NotificationEvent) == Some(b"\"s3:TestEvent\"")
+        {
+            (self.visit)(Item::Ignored);
+        } else {
+            self.reject(Reject::UnknownKind);
+        }
+    }
+
+    /// Takes apart the events of an envelope, of a page of events, or of a live tail.
+    fn events(&mut self, events: &[u8], around: Around<'_>) {
+        let mut is_empty = true;
+        for event in json::elements(events) {
+            is_empty = false;
+            let root = self.decoder.walk(event);
+            let message = self.decoder.raw(event, Field::EventMessage);
+            let id = self.decoder.raw(event, Field::EventId).and_then(json::string);
+            let event_id = id.as_deref().filter(|id| !id.is_empty());
+            match message {
+                Some(text) if root == Root::Object && text.starts_with(b"\"") => {
+                    self.string(text, Around { event_id, ..around });
+                }
+                _ => self.reject(Reject::UnknownKind),
+            }
+        }
+        if is_empty {
+            (self.visit)(Item::Ignored);
+        }
+    }
+
+    /// Takes apart the rows of a Logs Insights query: arrays of `{"field": …, "value": …}`.
+    fn rows(&mut self, rows: &[u8], around: Around<'_>) {
+        let mut is_empty = true;
+        for row in json::elements(rows) {
+            is_empty = false;
+            let message = json::elements(row).filter(|cell| {
+                self.decoder.walk(cell) == Root::Object
+                    && self.decoder.raw(cell, Field::CellField) == Some(b"\"@message\"")
+            });
+            let message = message.last();
+            match message.and_then(|cell| {
+                self.decoder.walk(cell);
+                self.decoder.raw(cell, Field::CellValue)
+            }) {
+                Some(text) if text.starts_with(b"\"") => self.string(text, around),
+                _ => self.reject(Reject::UnknownKind),
+            }
+        }
+        if is_empty {
+            (self.visit)(Item::Ignored);
+        }
+    }
+
+    /// Takes apart what AWS services hand on as `Records`: stream records, queue messages, or
+    /// records of a log themselves.
+    fn records(&mut self, records: &[u8], around: Around<'_>) {
+        for record in json::elements(records) {
+            let root = self.decoder.walk(record);
+            let data = self.decoder.raw(record, Field::StreamData);
+            let body = self.decoder.raw(record, Field::EventMessage);
+            match (root, data, body) {
+                (Root::Object, Some(data), _) if data.starts_with(b"\"") => {
+                    self.base64(data, around);
+                }
+                (Root::Object, None, Some(body)) if body.starts_with(b"\"") => {
+                    self.string(body, around);
+                }
+                (Root::Object, ..) => self.object(record, around),
+                _ => self.reject(Reject::NotAnObject),
+            }
+        }
+    }
+
+    /// Takes apart the text that a JSON string stands for.
+    fn string(&mut self, quoted: &[u8], around: Around<'_>) {
+        let [b'"', inner @ .., b'"'] = quoted else { return self.reject(Reject::BadField) };
+        if !inner.contains(&b'\\') {
+            return self.message(inner, around);
+        }
+        let mut text = self.decoder.spare.pop().unwrap_or_default();
+        text.clear();
+        json::unescape_into(inner, &mut text);
+        self.message(&text, around);
+        self.keep(text);
+    }
+
+    fn base64(&mut self, quoted: &[u8], around: Around<'_>) {
+        let Some(encoded) = json::string(quoted) else { return self.reject(Reject::BadField) };
+        let mut bytes = self.decoder.spare.pop().unwrap_or_default();
+        bytes.clear();
+        if STANDARD.decode_vec(encoded.as_bytes(), &mut bytes).is_err() {
+            self.reject(Reject::BadWrapping);
+        } else if bytes.starts_with(&[0x1f, 0x8b]) {
+            self.gzip(&bytes, around);
+        } else {
+            self.message(&bytes, around);
+        }
+        self.keep(bytes);
+    }
+
+    /// Takes apart what gzip holds, unless the line has given too much by then.
+    fn gzip(&mut self, bytes: &[u8], around: Around<'_>) {
+        let mut text = self.decoder.spare.pop().unwrap_or_default();
+        text.clear();
+        let left = INFLATED_BYTES_MAX.saturating_sub(self.inflated);
+        let most = u64::try_from(left).unwrap_or(0).saturating_add(1);
+        let result = MultiGzDecoder::new(bytes).take(most).read_to_end(&mut text);
+        self.inflated = self.inflated.saturating_add(text.len());
+        if text.len() > left {
+            self.reject(Reject::Oversized);
+        } else if result.is_err() {
+            self.reject(Reject::BadWrapping);
+        } else {
+            self.message(&text, around);
+        }
+        self.keep(text);
+    }
+
+    fn keep(&mut self, buffer: Vec<u8>) {
+        if buffer.capacity() <= SPARE_BYTES_MAX && self.decoder.spare.len() <= DEPTH_MAX {
+            self.decoder.spare.push(buffer);
+        }
+    }
+}
