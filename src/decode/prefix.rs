@@ -55,7 +55,7 @@ fn event_of_page(event: &[u8]) -> Option<Payload<'_>> {
     Some(Payload { text: rest.get(..end)?, event_id: Some(id).filter(|id| !id.is_empty()) })
 }
 
-/// Tells whether `text` begins with a JSON object and holds nothing but JSON.
+/// Tells whether `text` holds JSON values and nothing else.
 fn is_documents(mut text: &[u8]) -> bool {
     while !is_blank(text) {
         let Some(rest) = json::document_end(text).and_then(|end| text.get(end..)) else {

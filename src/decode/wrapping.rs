@@ -1,7 +1,7 @@
 //! What logs are wrapped in on their way: recognised without configuration, nested as they come.
 //!
 //! Here a line is taken apart until records are left: JSON objects one after the other, arrays,
-//! CloudWatch Logs envelopes and pages, base64 with or without gzip, the strings of container and
+//! `CloudWatch` Logs envelopes and pages, base64 with or without gzip, the strings of container and
 //! journal logs, and text in front of JSON (`prefix`). What a wrapping tells of an event (its id,
 //! its account) goes along. It must never look for records inside of records, nor in the message of
 //! an application's own log line: that may be anybody's text.
@@ -30,6 +30,7 @@ const INFLATED_BYTES_MAX: usize = 32 << 20;
 const SPARE_BYTES_MAX: usize = 1 << 20;
 
 /// What was found in a line.
+#[expect(clippy::large_enum_variant, reason = "passed on at once; a box would cost each record")]
 #[derive(Debug)]
 pub enum Item<'i> {
     /// A call of a model.
@@ -187,8 +188,7 @@ impl<V: FnMut(Item<'_>)> Unwrap<'_, V> {
     fn wrapping(&mut self, object: &[u8], around: Around<'_>) {
         let around = Around { depth: around.depth + 1, ..around };
         let field = |field| self.decoder.raw(object, field);
-        let is_string = |value: &Option<&[u8]>| value.is_some_and(|value| value.starts_with(b"\""));
-        let string = |name| Some(field(name)).filter(is_string).flatten();
+        let string = |name| field(name).filter(|value| value.starts_with(b"\""));
         if let Some(events) = field(Field::LogEvents) {
             if field(Field::MessageType) == Some(b"\"CONTROL_MESSAGE\"") {
                 return (self.visit)(Item::Ignored);
@@ -249,7 +249,7 @@ impl<V: FnMut(Item<'_>)> Unwrap<'_, V> {
             is_empty = false;
             let message = json::elements(row).filter(|cell| {
                 self.decoder.walk(cell) == Root::Object
-                    && self.decoder.raw(cell, Field::CellField) == Some(b"\"@message\"")
+                    && self.decoder.raw(cell, Field::CellName) == Some(b"\"@message\"")
             });
             let message = message.last();
             match message.and_then(|cell| {

@@ -215,7 +215,7 @@ names! {
         PriceBeforeFirst = "price_before_first",
         /// The time in the log is far in the future; the time of reading is used.
         TimeInFuture = "time_in_future",
-        /// CloudWatch left events out of what it streamed: there were more calls than these.
+        /// `CloudWatch` left events out of what it streamed: there were more calls than these.
         SampledLog = "sampled_log",
     }
 }

@@ -23,3 +23,4 @@ mod ledger;
 mod metrics;
 mod rotation;
 mod signals;
+mod wrappings;

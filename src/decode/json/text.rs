@@ -43,17 +43,14 @@ pub(in crate::decode) fn unescape_into(mut rest: &[u8], out: &mut Vec<u8>) {
     while let Some(at) = memchr::memchr(b'\\', rest) {
         let (before, escape) = rest.split_at_checked(at).unwrap_or((rest, &[]));
         out.extend_from_slice(before);
-        let length = match escape.get(1) {
-            // Nearly every escape of JSON in JSON is one of these.
-            Some(&literal @ (b'"' | b'\\' | b'/')) => {
-                out.push(literal);
-                2
-            }
-            _ => {
-                let (character, length) = unescape_one(escape);
-                out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
-                length
-            }
+        // Nearly every escape of JSON in JSON stands for itself.
+        let length = if let Some(&literal @ (b'"' | b'\\' | b'/')) = escape.get(1) {
+            out.push(literal);
+            2
+        } else {
+            let (character, length) = unescape_one(escape);
+            out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+            length
         };
         rest = escape.get(length..).unwrap_or(&[]);
     }
