@@ -58,6 +58,19 @@ struct Resolved {
     place: u32,
 }
 
+/// One record as [`Meter::rate_seen`] shows it: its entry, and what entries do not keep.
+#[derive(Debug)]
+pub struct Sight<'r> {
+    /// Where its line begins in the lines.
+    pub line_at: usize,
+    /// Id of the request, as logged.
+    pub request_id: Option<&'r str>,
+    /// The entry.
+    pub entry: &'r Entry,
+    /// The group of the entry.
+    pub group: &'r Group,
+}
+
 impl Meter {
     /// Returns a meter under `rules`.
     pub fn new(rules: Rules) -> Self {
@@ -76,6 +89,11 @@ impl Meter {
 
     /// Rates `lines`, which end in line feeds (the last one may not).
     pub fn rate(&mut self, lines: &[u8]) -> Rated {
+        self.rate_seen(lines, |_| {})
+    }
+
+    /// Rates `lines` and shows every record on the way, in the order of [`Rated::entries`].
+    pub fn rate_seen(&mut self, lines: &[u8], mut see: impl FnMut(&Sight<'_>)) -> Rated {
         self.batch += 1;
         if self.resolved.len() > COMBINATIONS_MAX {
             self.combinations.clear();
@@ -88,14 +106,20 @@ impl Meter {
             if let Some(line) = lines.get(from..end)
                 && !is_blank(line)
             {
-                self.rate_line(line, from, &mut rated);
+                self.rate_line(line, from, &mut rated, &mut see);
             }
             from = end + 1;
         }
         rated
     }
 
-    fn rate_line(&mut self, line: &[u8], offset: usize, rated: &mut Rated) {
+    fn rate_line(
+        &mut self,
+        line: &[u8],
+        offset: usize,
+        rated: &mut Rated,
+        see: &mut impl FnMut(&Sight<'_>),
+    ) {
         let decoder = &mut self.decoder;
         let decoded =
             if self.rules.plain { decoder.decode_plain(line) } else { decoder.decode(line) };
@@ -131,8 +155,15 @@ impl Meter {
         });
         if let Some(resolved) = self.resolved.get_mut(index) {
             resolved.refresh(&self.rules.book, invocation.at);
-            let group = resolved.place_in(self.batch, rated);
-            rated.entries.push(entry(&invocation, group, id, tokens));
+            let place = resolved.place_in(self.batch, rated);
+            let entry = entry(&invocation, place, id, tokens);
+            see(&Sight {
+                line_at: offset,
+                request_id: invocation.request_id.as_deref(),
+                entry: &entry,
+                group: &resolved.group,
+            });
+            rated.entries.push(entry);
         }
     }
 }
