@@ -68,7 +68,7 @@ pub struct Sight<'r> {
     /// The entry.
     pub entry: &'r Entry,
     /// The group of the entry.
-    pub group: &'r Group,
+    pub group: &'r Arc<Group>,
 }
 
 impl Meter {
