@@ -28,6 +28,13 @@ pub enum Command {
         tollkeeper scan logs/*.jsonl --by principal,model --format json\n  \
         zcat old.gz | tollkeeper scan - --by day")]
     Scan(ScanArgs),
+    /// Find calls in logs: by request id, model, caller, outcome, time or dollars
+    #[command(after_help = "Examples:\n  \
+        tollkeeper find 8f3a1c20-6d1e-4c5b-9a41-0e8b7f3f5d11 logs/*.jsonl*\n  \
+        tollkeeper find --outcome throttled,timeout --since 2h --config tollkeeper.toml\n  \
+        tollkeeper find --model '*claude*' --over-usd 0.50 logs/*.jsonl --format json\n\n\
+        Exit code: 0 if a record was found, 1 if none was, 2 after an error.")]
+    Find(FindArgs),
     /// Check a config file or a ledger
     Check(CheckArgs),
 }
@@ -71,6 +78,51 @@ pub struct ScanArgs {
     #[arg(long)]
     pub plain: bool,
     /// Take `[models]` and `[prices]` from this config file
+    #[arg(long, value_name = "CONFIG.toml")]
+    pub config: Option<PathBuf>,
+}
+
+/// `tollkeeper find`.
+#[derive(Debug, clap::Args)]
+pub struct FindArgs {
+    /// A request id, then log files, plain or gzip (`-` reads stdin); only files if an option says
+    /// what to look for
+    #[arg(value_name = "REQUEST_ID | FILES")]
+    pub names: Vec<String>,
+    /// Request id, exactly as logged; together with other options
+    #[arg(long, value_name = "ID")]
+    pub request_id: Option<String>,
+    /// Models: a glob over the model and the model id as logged
+    #[arg(long, value_delimiter = ',', value_name = "GLOBS")]
+    pub model: Vec<String>,
+    /// Callers: a glob
+    #[arg(long, value_delimiter = ',', value_name = "GLOBS")]
+    pub principal: Vec<String>,
+    /// How the call ended, for example throttled
+    #[arg(long, value_delimiter = ',', value_name = "OUTCOMES")]
+    pub outcome: Vec<String>,
+    /// Calls at or after this time: `2h` (ago), `2026-01-02` or RFC 3339
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// Calls before this time
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+    /// Calls that cost more than this, exactly
+    #[arg(long, value_name = "USD")]
+    pub over_usd: Option<String>,
+    /// Most records to show
+    #[arg(long, default_value = "100", value_name = "N")]
+    pub limit: std::num::NonZeroUsize,
+    /// Show the lines as logged, prompts and answers included; only on a terminal
+    #[arg(long)]
+    pub show_body: bool,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+    /// Threads to use [default: all cores]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<std::num::NonZeroUsize>,
+    /// Take `[models]` and `[prices]` from this config file, and its sources' files if no file is named
     #[arg(long, value_name = "CONFIG.toml")]
     pub config: Option<PathBuf>,
 }

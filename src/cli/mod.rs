@@ -7,12 +7,15 @@
 pub mod args;
 mod check;
 mod failure;
+mod find;
+mod input;
 mod run;
 mod scan;
 mod table;
 
 pub use failure::Failure;
 
+use crate::daemon::clock;
 use args::{Args, CheckCommand, Command};
 
 /// Runs the command that was typed.
@@ -23,6 +26,7 @@ pub fn run(args: Args) -> Result<(), Failure> {
     match args.command {
         Command::Run(args) => run::run(args),
         Command::Scan(args) => scan::scan(&args),
+        Command::Find(args) => find::find(&args, clock::now()),
         Command::Check(args) => match args.command {
             CheckCommand::Config { file } => check::config(&file),
             CheckCommand::Ledger(args) => check::ledger(&args),

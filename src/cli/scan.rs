@@ -2,44 +2,31 @@
 //! `run`.
 
 mod group;
-mod input;
 mod print;
 
-use std::io::IsTerminal as _;
-use std::path::Path;
 use std::sync::Arc;
-use std::thread;
-use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 
 use self::group::{By, Groups, Tally};
-use self::input::Inputs;
 use super::args::{Format, ScanArgs};
 use super::failure::Failure;
+use super::input::{Inputs, in_threads, progress_bar};
 use super::run::load_config;
+use crate::config::Config;
+use crate::daemon;
 use crate::ledger::meter::{Meter, Rules};
-use crate::price::Book;
 
 pub(super) fn scan(args: &ScanArgs) -> Result<(), Failure> {
     let by = args.by.iter().map(|key| By::parse(key)).collect::<Result<Vec<By>, Failure>>()?;
-    let rules = rules(args, &by)?;
+    let config = args.config.as_deref().map(load_config).transpose()?;
+    let attributes = by.iter().filter_map(By::attribute).collect();
+    let rules = rules(config.as_ref(), attributes, args.plain)?;
     let inputs = Inputs::open(&args.files)?;
     let bar = progress_bar(inputs.bytes());
-    let threads = match args.threads {
-        Some(threads) => threads.get(),
-        None => thread::available_parallelism().map_or(1, usize::from),
-    };
     let tally = Tally::new(args.dedup);
-    let parts: Vec<Groups> = thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads)
-            .map(|_| scope.spawn(|| count(Meter::new(rules.clone()), &inputs, &tally, &by, &bar)))
-            .collect();
-        workers.into_iter().filter_map(|worker| worker.join().ok()).collect()
-    });
-    if parts.len() < threads {
-        return Err("a thread of the scan ended early; the numbers would be too small".into());
-    }
+    let parts =
+        in_threads(args.threads, || count(Meter::new(rules.clone()), &inputs, &tally, &by, &bar))?;
     bar.finish_and_clear();
     let groups = Groups::merged(parts);
     let page = match args.format {
@@ -64,38 +51,18 @@ fn count(mut meter: Meter, inputs: &Inputs, tally: &Tally, by: &[By], bar: &Prog
     groups
 }
 
-fn rules(args: &ScanArgs, by: &[By]) -> Result<Rules, Failure> {
-    let config = args.config.as_deref().map(load_config).transpose()?;
-    let (models, files) = match config {
-        Some(config) => (config.models, config.price_files),
-        None => Default::default(),
-    };
-    let attributes: Vec<String> = by.iter().filter_map(By::attribute).collect();
+/// Returns the rules of a pass without a ledger, with `[models]` and `[prices]` of a config.
+pub(super) fn rules(
+    config: Option<&Config>,
+    attributes: Vec<String>,
+    plain: bool,
+) -> Result<Rules, Failure> {
+    let files = config.map_or(&[][..], |config| &config.price_files);
     Ok(Rules {
-        book: Arc::new(load_book(&files)?),
-        models: Arc::new(models),
+        book: Arc::new(daemon::load_book(files)?),
+        models: Arc::new(config.map(|config| config.models.clone()).unwrap_or_default()),
         attributes: attributes.into(),
         seed: 0,
-        plain: args.plain,
+        plain,
     })
-}
-
-/// Returns the shipped price book with the user's files over it.
-pub(super) fn load_book<P: AsRef<Path>>(files: &[P]) -> Result<Book, Failure> {
-    Ok(crate::daemon::load_book(files)?)
-}
-
-fn progress_bar(bytes: Option<u64>) -> ProgressBar {
-    let (Some(bytes), true) = (bytes, std::io::stderr().is_terminal()) else {
-        return ProgressBar::hidden();
-    };
-    let style = ProgressStyle::with_template(
-        "{bar:40} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec} {eta}",
-    );
-    let bar = ProgressBar::new(bytes);
-    if let Ok(style) = style {
-        bar.set_style(style);
-    }
-    bar.enable_steady_tick(Duration::from_millis(200));
-    bar
 }

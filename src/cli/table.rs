@@ -1,4 +1,6 @@
-//! Tables for terminals.
+//! Tables for terminals and for spreadsheets, and their cells.
+
+use crate::model::money::Usd;
 
 /// Where a column's text stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +50,7 @@ fn push_row(text: &mut String, header: &[(&str, Align)], widths: &[usize], cells
 }
 
 /// Returns `cell` without anything that a terminal would act on: a log may hold any text.
-fn printable(cell: &str) -> String {
+pub(super) fn printable(cell: &str) -> String {
     cell.chars()
         .flat_map(|c| {
             let escape = if c.is_control() { Some(c.escape_default()) } else { None };
@@ -69,6 +71,40 @@ pub(super) fn grouped(number: u64) -> String {
         text.push(digit);
     }
     text
+}
+
+/// Decimals of a dollar in tables.
+const TABLE_DECIMALS: usize = 6;
+
+/// The smallest amount that a table shows as digits: 10^-[`TABLE_DECIMALS`] dollars.
+const TABLE_USD_MIN: Usd = Usd(1_000_000);
+
+/// Returns dollars for a table: thousands grouped, cut to [`TABLE_DECIMALS`]; never 0 for an amount
+/// that is not.
+pub(super) fn dollars(amount: Usd) -> String {
+    if amount > Usd::ZERO && amount < TABLE_USD_MIN {
+        return format!("<{TABLE_USD_MIN}");
+    }
+    let text = amount.to_string();
+    let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
+    let kept: String = fraction.chars().take(TABLE_DECIMALS).collect();
+    let whole = whole.parse().map_or_else(|_| whole.to_owned(), grouped);
+    format!("{whole}.{kept:0<TABLE_DECIMALS$}")
+}
+
+/// Joins cells as RFC 4180 says.
+pub(super) fn csv_line(cells: &[String]) -> String {
+    let quoted: Vec<String> = cells
+        .iter()
+        .map(|cell| {
+            if cell.contains([',', '"', '\n', '\r']) {
+                format!("\"{}\"", cell.replace('"', "\"\""))
+            } else {
+                cell.clone()
+            }
+        })
+        .collect();
+    quoted.join(",") + "\r\n"
 }
 
 #[cfg(test)]

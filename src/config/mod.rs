@@ -15,6 +15,7 @@ use std::path::PathBuf;
 pub(crate) use check::label_name;
 pub use file_source::FileSourceConfig;
 pub use problem::{Problem, Problems};
+pub(crate) use section::parse_duration_ms;
 
 use crate::ledger::rollup::Retention;
 use crate::ledger::state::Settings;

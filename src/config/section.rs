@@ -150,7 +150,7 @@ impl<'r, 'i> Section<'r, 'i> {
             duration_text(*range.start()),
             duration_text(*range.end())
         );
-        self.parsed(key, &allowed, |text| parse_duration(text).filter(|ms| range.contains(ms)))
+        self.parsed(key, &allowed, |text| parse_duration_ms(text).filter(|ms| range.contains(ms)))
     }
 
     /// Reads a list of texts.
@@ -267,7 +267,8 @@ impl<'r, 'i> Section<'r, 'i> {
 const UNITS: [(&str, i64); 5] =
     [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
-fn parse_duration(text: &str) -> Option<i64> {
+/// Reads a duration such as `90s` or `6h` as milliseconds.
+pub(crate) fn parse_duration_ms(text: &str) -> Option<i64> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at_checked(digits)?;
     let (_, ms) = UNITS.into_iter().find(|(name, _)| *name == unit)?;
@@ -296,7 +297,7 @@ mod tests {
             ("1.5h", None),
             ("99999999999999999999d", None),
         ] {
-            assert_eq!(parse_duration(text), ms, "{text}");
+            assert_eq!(parse_duration_ms(text), ms, "{text}");
         }
         assert_eq!(duration_text(21_600_000), "6h");
     }

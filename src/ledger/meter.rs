@@ -63,6 +63,19 @@ struct Resolved {
     place: u32,
 }
 
+/// One record as [`Meter::rate_seen`] shows it: its entry, and what entries do not keep.
+#[derive(Debug)]
+pub struct Sight<'r> {
+    /// Where its line begins in the lines.
+    pub line_at: usize,
+    /// Id of the request, as logged.
+    pub request_id: Option<&'r str>,
+    /// The entry.
+    pub entry: &'r Entry,
+    /// The group of the entry.
+    pub group: &'r Arc<Group>,
+}
+
 impl Meter {
     /// Returns a meter under `rules`.
     pub fn new(rules: Rules) -> Self {
@@ -86,6 +99,11 @@ impl Meter {
 
     /// Rates `lines`, which end in line feeds (the last one may not).
     pub fn rate(&mut self, lines: &[u8]) -> Rated {
+        self.rate_seen(lines, |_| {})
+    }
+
+    /// Rates `lines` and shows every record on the way, in the order of [`Rated::entries`].
+    pub fn rate_seen(&mut self, lines: &[u8], mut see: impl FnMut(&Sight<'_>)) -> Rated {
         self.rater.begin();
         let mut rated = Rated::default();
         let mut from = 0;
@@ -93,17 +111,27 @@ impl Meter {
             if let Some(line) = lines.get(from..end)
                 && !is_blank(line)
             {
-                self.rate_line(line, from, &mut rated);
+                self.rate_line(line, from, &mut rated, &mut see);
             }
             from = end + 1;
         }
         rated
     }
 
-    fn rate_line(&mut self, line: &[u8], offset: usize, rated: &mut Rated) {
+    fn rate_line(
+        &mut self,
+        line: &[u8],
+        offset: usize,
+        rated: &mut Rated,
+        see: &mut impl FnMut(&Sight<'_>),
+    ) {
         let rater = &mut self.rater;
         self.decoder.each(line, &mut |item| match item {
-            Item::Record { invocation, event_id } => rater.rate(&invocation, event_id, rated),
+            Item::Record { invocation, event_id } => {
+                rater.rate(&invocation, event_id, rated, |request_id, entry, group| {
+                    see(&Sight { line_at: offset, request_id, entry, group });
+                });
+            }
             Item::Rejected(reject) => rated.reject(reject, offset),
             Item::Ignored => rated.rejected.add((None, LineResult::Ignored), 1),
         });
@@ -121,7 +149,13 @@ impl Rater {
         }
     }
 
-    fn rate(&mut self, invocation: &Invocation<'_>, event_id: Option<&str>, rated: &mut Rated) {
+    fn rate(
+        &mut self,
+        invocation: &Invocation<'_>,
+        event_id: Option<&str>,
+        rated: &mut Rated,
+        see: impl FnOnce(Option<&str>, &Entry, &Arc<Group>),
+    ) {
         let tokens = narrowed(invocation);
         let context = ContextBand::of_input(invocation.tokens.total_input());
         let key = combination_key(&mut self.key, invocation, context);
@@ -142,8 +176,10 @@ impl Rater {
         let id = self.id(invocation, event_id);
         if let Some(resolved) = self.resolved.get_mut(index) {
             resolved.refresh(&self.rules.book, invocation.at);
-            let group = resolved.place_in(self.batch, rated);
-            rated.entries.push(entry(invocation, group, id, tokens));
+            let place = resolved.place_in(self.batch, rated);
+            let entry = entry(invocation, place, id, tokens);
+            see(invocation.request_id.as_deref(), &entry, &resolved.group);
+            rated.entries.push(entry);
         }
     }
 

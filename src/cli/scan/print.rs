@@ -4,14 +4,11 @@ use serde_json::{Map, Value, json};
 
 use super::group::{By, Groups, Tally};
 use crate::cli::failure::Failure;
-use crate::cli::table::{self, Align, grouped};
+use crate::cli::table::{self, Align, csv_line, dollars, grouped};
 use crate::ledger::amounts::Amounts;
 use crate::model::money::Usd;
 use crate::model::names::Outcome;
 use crate::model::tokens::{TokenClass, TokenCounts};
-
-/// Decimals of a dollar in tables.
-const TABLE_DECIMALS: usize = 6;
 
 pub(super) fn table(by: &[By], groups: &Groups, tally: &Tally) -> String {
     let names: Vec<String> = by.iter().map(|key| key.name().to_uppercase()).collect();
@@ -182,37 +179,6 @@ fn csv_amounts(amounts: &Amounts) -> Vec<String> {
     cells
 }
 
-/// Joins cells as RFC 4180 says.
-fn csv_line(cells: &[String]) -> String {
-    let quoted: Vec<String> = cells
-        .iter()
-        .map(|cell| {
-            if cell.contains([',', '"', '\n', '\r']) {
-                format!("\"{}\"", cell.replace('"', "\"\""))
-            } else {
-                cell.clone()
-            }
-        })
-        .collect();
-    quoted.join(",") + "\r\n"
-}
-
 fn cost(amounts: &Amounts) -> Usd {
     amounts.cost.0.iter().copied().sum()
-}
-
-/// The smallest amount that a table shows as digits: 10^-[`TABLE_DECIMALS`] dollars.
-const TABLE_USD_MIN: Usd = Usd(1_000_000);
-
-/// Returns dollars for a table: thousands grouped, cut to [`TABLE_DECIMALS`]; never 0 for an amount
-/// that is not.
-fn dollars(amount: Usd) -> String {
-    if amount > Usd::ZERO && amount < TABLE_USD_MIN {
-        return format!("<{TABLE_USD_MIN}");
-    }
-    let text = amount.to_string();
-    let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
-    let kept: String = fraction.chars().take(TABLE_DECIMALS).collect();
-    let whole = whole.parse().map_or_else(|_| whole.to_owned(), grouped);
-    format!("{whole}.{kept:0<TABLE_DECIMALS$}")
 }

@@ -13,6 +13,20 @@ pub struct Admitted {
     pub lines: Vec<u8>,
     /// Lines that were left out because they are longer than the limit.
     pub oversized: u64,
+    /// Where in the input the first of these bytes stood, left out or not.
+    pub from: u64,
+    /// What was left out: a place in `lines`, and the bytes missing before it since `from`.
+    left_out: Vec<(usize, u64)>,
+}
+
+impl Admitted {
+    /// Returns where in the input the byte at `place` of `lines` stood.
+    pub fn offset_of(&self, place: usize) -> u64 {
+        let before = self.left_out.partition_point(|&(at, _)| at <= place);
+        let last = self.left_out.get(..before).and_then(<[_]>::last);
+        let missing = last.map_or(0, |&(_, missing)| missing);
+        self.from.saturating_add(place as u64).saturating_add(missing)
+    }
 }
 
 /// Returns how many bytes of `bytes` are whole lines.
@@ -30,17 +44,24 @@ pub fn without_padding(line: &[u8]) -> &[u8] {
 /// and the padding before lines. Costs one scan for NUL where nothing can be too long.
 pub fn admit(lines: Vec<u8>, line_bytes_max: usize) -> Admitted {
     if lines.len() <= line_bytes_max && memchr::memchr(0, &lines).is_none() {
-        return Admitted { lines, oversized: 0 };
+        return Admitted { lines, ..Admitted::default() };
     }
-    let mut admitted = Admitted { lines: Vec::with_capacity(lines.len()), oversized: 0 };
-    for line in lines.split_inclusive(|&byte| byte == b'\n') {
-        let line = without_padding(line);
+    let mut admitted = Admitted { lines: Vec::with_capacity(lines.len()), ..Admitted::default() };
+    let (mut missing, mut noted) = (0_usize, 0_usize);
+    for padded in lines.split_inclusive(|&byte| byte == b'\n') {
+        let line = without_padding(padded);
         let text = line.strip_suffix(b"\n").unwrap_or(line);
+        missing = missing.saturating_add(padded.len().saturating_sub(line.len()));
         if text.len() > line_bytes_max {
             admitted.oversized = admitted.oversized.saturating_add(1);
-        } else {
-            admitted.lines.extend_from_slice(line);
+            missing = missing.saturating_add(line.len());
+            continue;
         }
+        if missing != noted {
+            noted = missing;
+            admitted.left_out.push((admitted.lines.len(), missing as u64));
+        }
+        admitted.lines.extend_from_slice(line);
     }
     admitted
 }
@@ -54,6 +75,8 @@ pub struct LineChunks<R> {
     chunk_bytes: usize,
     line_bytes_max: usize,
     carry: Vec<u8>,
+    /// Where in the input `carry` begins.
+    at: u64,
     /// How much of `carry` is known to hold no line feed.
     scanned: usize,
     skipping: bool,
@@ -70,6 +93,7 @@ impl<R: Read> LineChunks<R> {
             chunk_bytes: chunk_bytes.max(1),
             line_bytes_max,
             carry: Vec::new(),
+            at: 0,
             scanned: 0,
             skipping: false,
             oversized: 0,
@@ -101,11 +125,14 @@ impl<R: Read> LineChunks<R> {
                 self.scanned = self.carry.len();
                 let mut admitted = admit(lines, self.line_bytes_max);
                 admitted.oversized += std::mem::take(&mut self.oversized);
+                admitted.from = self.at;
+                self.at = self.at.saturating_add(whole as u64);
                 return Ok(Some(admitted));
             }
             if self.ended {
                 let oversized = std::mem::take(&mut self.oversized);
-                return Ok((oversized > 0).then(|| Admitted { lines: Vec::new(), oversized }));
+                let nothing = Admitted { oversized, from: self.at, ..Admitted::default() };
+                return Ok((oversized > 0).then_some(nothing));
             }
             self.scanned = self.carry.len();
             self.skipping = without_padding(&self.carry).len() > self.line_bytes_max;
@@ -120,8 +147,10 @@ impl<R: Read> LineChunks<R> {
         loop {
             if let Some(end) = memchr::memchr(b'\n', &self.carry) {
                 drop(self.carry.drain(..=end));
+                self.at = self.at.saturating_add(end as u64).saturating_add(1);
                 return Ok(());
             }
+            self.at = self.at.saturating_add(self.carry.len() as u64);
             self.carry.clear();
             if self.ended {
                 return Ok(());
@@ -145,18 +174,18 @@ mod tests {
     use proptest::prelude::*;
 
     /// The rule in its plainest form: split everything, then filter.
-    fn plain(input: &[u8], max: usize) -> Admitted {
-        let mut all = Admitted::default();
+    fn plain(input: &[u8], max: usize) -> (Vec<u8>, u64) {
+        let (mut lines, mut oversized) = (Vec::new(), 0);
         for line in input.split_inclusive(|&byte| byte == b'\n') {
             let start = line.iter().position(|&byte| byte != 0).unwrap_or(line.len());
             let line = &line[start..];
             if line.len() - usize::from(line.ends_with(b"\n")) > max {
-                all.oversized += 1;
+                oversized += 1;
             } else {
-                all.lines.extend_from_slice(line);
+                lines.extend_from_slice(line);
             }
         }
-        all
+        (lines, oversized)
     }
 
     proptest! {
@@ -167,12 +196,20 @@ mod tests {
             max in 0_usize..12,
         ) {
             let mut chunks = LineChunks::new(input.as_slice(), chunk, max);
-            let mut all = Admitted::default();
-            while let Some(mut part) = chunks.next_chunk().unwrap() {
-                all.lines.append(&mut part.lines);
-                all.oversized += part.oversized;
+            let (mut lines, mut oversized) = (Vec::new(), 0);
+            while let Some(part) = chunks.next_chunk().unwrap() {
+                let mut place = 0;
+                for line in part.lines.split_inclusive(|&byte| byte == b'\n') {
+                    let offset = usize::try_from(part.offset_of(place)).unwrap();
+                    prop_assert!(input[offset..].starts_with(line), "{part:?} {place} {offset}");
+                    let before = input[..offset].iter().rposition(|&byte| byte != 0);
+                    prop_assert!(before.is_none_or(|at| input[at] == b'\n'));
+                    place += line.len();
+                }
+                lines.extend_from_slice(&part.lines);
+                oversized += part.oversized;
             }
-            prop_assert_eq!(all, plain(&input, max));
+            prop_assert_eq!((lines, oversized), plain(&input, max));
         }
     }
 
@@ -181,7 +218,8 @@ mod tests {
         let long = io::repeat(b'x').take(100 << 20).chain(&b"\nok\n"[..]);
         let mut chunks = LineChunks::new(long, 4096, 1 << 20);
         let first = chunks.next_chunk().unwrap().unwrap();
-        assert_eq!(first, Admitted { lines: b"ok\n".to_vec(), oversized: 1 });
+        assert_eq!((first.lines.as_slice(), first.oversized), (&b"ok\n"[..], 1));
+        assert_eq!(first.offset_of(0), (100 << 20) + 1);
         assert!(chunks.carry.capacity() <= 4 << 20, "{}", chunks.carry.capacity());
     }
 }

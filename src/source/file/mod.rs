@@ -148,6 +148,15 @@ pub enum ProblemKind {
 
 type Emit<'e> = &'e mut dyn FnMut(Batch) -> ControlFlow<()>;
 
+/// Returns the files that the globs of a source match now, the one that changed first at the front,
+/// and what could not be looked at. A file with several names is there once.
+pub fn files_of(config: &FileSourceConfig) -> (Vec<PathBuf>, Vec<Problem>) {
+    let view = Globs::new(config).look();
+    let mut found: Vec<_> = view.files.into_values().collect();
+    found.sort_by(|a, b| (a.modified_ns, &a.path).cmp(&(b.modified_ns, &b.path)));
+    (found.into_iter().map(|found| found.path).collect(), view.problems)
+}
+
 /// Reads the files of one `[[source]]`.
 #[derive(Debug)]
 pub struct FileSource {

@@ -1,0 +1,140 @@
+//! The records found so far: the first ones in the order of the inputs, and how many there are.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::criteria::tokens_of;
+use crate::ledger::batch::Group;
+use crate::ledger::counts::Counts;
+use crate::ledger::meter::Sight;
+use crate::model::money::Usd;
+use crate::model::names::{LineResult, Outcome, RecordKind, Reject};
+use crate::model::series::LABEL_CHARS_MAX;
+use crate::model::time::UnixMillis;
+use crate::model::tokens::TokenCounts;
+use crate::price::Charge;
+use crate::source::file::lines::Admitted;
+
+/// Bytes of a line that `--show-body` keeps: more than anybody reads on a terminal, and few enough
+/// that the matches fit in memory.
+const BODY_BYTES_MAX: usize = 64 << 10;
+
+/// Where a record stands: the input, the offset of its line, and the records before it.
+type Place = (usize, u64, u64);
+
+/// The records found by one thread or by all.
+pub(super) struct Matches {
+    limit: usize,
+    bodies: bool,
+    found: BTreeMap<Place, Found>,
+    /// Records that fit, kept or not.
+    pub(super) total: u64,
+    /// Records that would fit if their dollars were known.
+    pub(super) cost_unknown: u64,
+    /// Lines that were not records.
+    pub(super) rejected: Counts<(Option<RecordKind>, LineResult)>,
+}
+
+/// A record that fits.
+pub(super) struct Found {
+    pub(super) input: usize,
+    pub(super) offset: u64,
+    pub(super) at: UnixMillis,
+    pub(super) group: Arc<Group>,
+    pub(super) outcome: Outcome,
+    pub(super) tokens: TokenCounts,
+    pub(super) charge: Charge,
+    pub(super) reported_cost: Option<Usd>,
+    pub(super) request_id: Option<String>,
+    pub(super) body: Option<String>,
+}
+
+impl Matches {
+    pub(super) fn new(limit: usize, bodies: bool) -> Self {
+        Self {
+            limit,
+            bodies,
+            found: BTreeMap::new(),
+            total: 0,
+            cost_unknown: 0,
+            rejected: Counts::default(),
+        }
+    }
+
+    pub(super) fn oversized(&mut self, lines: u64) {
+        if lines > 0 {
+            self.rejected.add((None, LineResult::Rejected(Reject::Oversized)), lines);
+        }
+    }
+
+    /// Adds a record of a chunk. Of too many, those at the end are dropped, whoever found them.
+    pub(super) fn add(&mut self, input: usize, chunk: &Admitted, sight: &Sight<'_>) {
+        let offset = chunk.offset_of(sight.line_at);
+        let place = (input, offset, self.total);
+        self.total += 1;
+        let full = self.found.len() >= self.limit;
+        if full && self.found.last_key_value().is_some_and(|(last, _)| *last < place) {
+            return;
+        }
+        let tokens = tokens_of(sight.entry);
+        let found = Found {
+            input,
+            offset,
+            at: sight.entry.at,
+            group: Arc::clone(sight.group),
+            outcome: sight.entry.outcome,
+            charge: sight.group.card.charge(&tokens),
+            tokens,
+            reported_cost: sight.entry.reported_cost,
+            request_id: sight.request_id.map(shown_id),
+            body: self.bodies.then(|| body(&chunk.lines, sight.line_at)),
+        };
+        self.found.insert(place, found);
+        self.shrink();
+    }
+
+    fn shrink(&mut self) {
+        while self.found.len() > self.limit {
+            self.found.pop_last();
+        }
+    }
+
+    pub(super) fn merged(limit: usize, parts: Vec<Self>) -> Self {
+        let mut all = Self::new(limit, false);
+        for part in parts {
+            all.total += part.total;
+            all.cost_unknown += part.cost_unknown;
+            all.rejected.merge(&part.rejected);
+            all.found.extend(part.found);
+            all.shrink();
+        }
+        all
+    }
+
+    /// Returns the records kept, in the order of the inputs and then of their lines.
+    pub(super) fn shown(&self) -> impl ExactSizeIterator<Item = &Found> {
+        self.found.values()
+    }
+}
+
+/// Returns an id for showing; a log may hold one of any length.
+fn shown_id(id: &str) -> String {
+    let mut shown: String = id.chars().take(LABEL_CHARS_MAX).collect();
+    if shown.len() < id.len() {
+        shown.push('…');
+    }
+    shown
+}
+
+/// Returns the line that begins at `from`, cut to [`BODY_BYTES_MAX`].
+fn body(lines: &[u8], from: usize) -> String {
+    let rest = lines.get(from..).unwrap_or_default();
+    let line = rest.get(..memchr::memchr(b'\n', rest).unwrap_or(rest.len())).unwrap_or(rest);
+    match line.get(..BODY_BYTES_MAX) {
+        Some(cut) if cut.len() < line.len() => {
+            let more = line.len().saturating_sub(cut.len());
+            format!("{}… and {more} bytes more", String::from_utf8_lossy(cut))
+        }
+        _ => String::from_utf8_lossy(line).into_owned(),
+    }
+}

@@ -1,0 +1,275 @@
+//! The inputs of a pass over logs (`scan`, `find`), handed out to its threads piece by piece, and the
+//! threads.
+//!
+//! A plain file is shared: each thread takes the next chunk of it. A gzip file is one thread's own,
+//! since it can only be read from the start.
+
+use std::collections::{HashSet, VecDeque};
+use std::fs::File;
+use std::io::{self, IsTerminal as _, Read};
+use std::num::NonZeroUsize;
+use std::os::unix::fs::FileExt as _;
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::failure::Failure;
+use crate::config::FileSourceConfig;
+use crate::source::file::lines::{Admitted, LineChunks};
+use crate::source::file::{decoded_reader, files_of};
+
+/// Bytes read at a time.
+const CHUNK_BYTES: usize = 1 << 20;
+/// Longest line that is decoded, unless the config of a source says otherwise.
+const LINE_BYTES_MAX: usize = 8 << 20;
+
+type Chunks = LineChunks<Box<dyn Read + Send>>;
+
+/// All inputs of a pass.
+pub(super) struct Inputs {
+    /// What the inputs are called, in their order.
+    names: Vec<String>,
+    state: Mutex<State>,
+    bytes: Option<u64>,
+}
+
+struct State {
+    waiting: VecDeque<(usize, Input)>,
+    shared: Option<(usize, Chunks)>,
+    failed: Vec<String>,
+}
+
+enum Input {
+    Stdin,
+    File { path: PathBuf, line_bytes_max: usize },
+}
+
+/// What one thread works on until it is used up.
+pub(super) struct Piece<'i> {
+    inputs: &'i Inputs,
+    /// Which of the inputs it is a piece of.
+    pub(super) input: usize,
+    work: Work,
+}
+
+enum Work {
+    /// A chunk of a shared file.
+    Chunk(Option<Admitted>),
+    /// A file of one's own.
+    Whole(Chunks),
+}
+
+impl Inputs {
+    /// Finds the files. A name that is not a file is taken for a glob.
+    pub(super) fn open(names: &[String]) -> Result<Self, Failure> {
+        let mut inputs = Vec::new();
+        for name in names {
+            if name == "-" {
+                inputs.push(Input::Stdin);
+                continue;
+            }
+            for path in expand(name)? {
+                inputs.push(Input::File { path, line_bytes_max: LINE_BYTES_MAX });
+            }
+        }
+        Self::new(inputs)
+    }
+
+    /// Takes the files that the globs of these sources match now, a file of two sources once. What
+    /// can't be listed makes [`Self::finish`] fail.
+    pub(super) fn of_sources(sources: &[FileSourceConfig]) -> Result<Self, Failure> {
+        let (mut inputs, mut failed) = (Vec::new(), Vec::new());
+        let mut known = HashSet::new();
+        for source in sources {
+            let (paths, problems) = files_of(source);
+            failed.extend(problems.iter().map(ToString::to_string));
+            for path in paths.into_iter().filter(|path| known.insert(path.clone())) {
+                inputs.push(Input::File { path, line_bytes_max: source.line_bytes_max });
+            }
+        }
+        let mut all = Self::new(inputs)?;
+        all.state.get_mut().unwrap_or_else(PoisonError::into_inner).failed = failed;
+        Ok(all)
+    }
+
+    fn new(inputs: Vec<Input>) -> Result<Self, Failure> {
+        let mut bytes = Some(0u64);
+        for input in &inputs {
+            let Input::File { path, .. } = input else {
+                bytes = None;
+                continue;
+            };
+            let metadata = path.metadata().map_err(|error| cannot_read(path, &error))?;
+            if metadata.is_dir() {
+                let text = format!("`{}` is a folder; name files in it, or a glob", path.display());
+                return Err(text.into());
+            }
+            bytes = bytes.map(|sum| sum.saturating_add(metadata.len()));
+        }
+        let names = inputs.iter().map(Input::name).collect();
+        let waiting = inputs.into_iter().enumerate().collect();
+        let state = State { waiting, shared: None, failed: Vec::new() };
+        Ok(Self { names, state: Mutex::new(state), bytes })
+    }
+
+    /// Returns what the inputs are called, in their order.
+    pub(super) fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Returns how many bytes there are to read, if that is known.
+    pub(super) fn bytes(&self) -> Option<u64> {
+        self.bytes
+    }
+
+    /// Returns the next piece of work.
+    pub(super) fn next(&self) -> Option<Piece<'_>> {
+        let mut state = self.lock();
+        loop {
+            if let Some((input, chunks)) = &mut state.shared {
+                let input = *input;
+                match chunks.next_chunk() {
+                    Ok(Some(chunk)) => {
+                        let work = Work::Chunk(Some(chunk));
+                        return Some(Piece { inputs: self, input, work });
+                    }
+                    Ok(None) => state.shared = None,
+                    Err(error) => {
+                        state.failed.push(self.cut_short(input, &error));
+                        state.shared = None;
+                    }
+                }
+                continue;
+            }
+            let (input, waiting) = state.waiting.pop_front()?;
+            match waiting.open() {
+                Ok((chunks, true)) => {
+                    return Some(Piece { inputs: self, input, work: Work::Whole(chunks) });
+                }
+                Ok((chunks, false)) => state.shared = Some((input, chunks)),
+                Err(error) => state.failed.push(error),
+            }
+        }
+    }
+
+    fn cut_short(&self, input: usize, error: &io::Error) -> String {
+        let name = self.names.get(input).map_or("", String::as_str);
+        format!("`{name}` can't be read to its end: {error}")
+    }
+
+    /// Fails if an input could not be read.
+    pub(super) fn finish(self) -> Result<(), Failure> {
+        let state = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if state.failed.is_empty() {
+            return Ok(());
+        }
+        let text = state.failed.join("; ");
+        Err(Failure::with_hint(text, "what is printed is without the rest of these files"))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Piece<'_> {
+    /// Returns the next lines of this piece.
+    pub(super) fn next_chunk(&mut self) -> Option<Admitted> {
+        match &mut self.work {
+            Work::Chunk(chunk) => chunk.take(),
+            Work::Whole(chunks) => chunks.next_chunk().unwrap_or_else(|error| {
+                let text = self.inputs.cut_short(self.input, &error);
+                self.inputs.lock().failed.push(text);
+                None
+            }),
+        }
+    }
+}
+
+impl Input {
+    fn name(&self) -> String {
+        match self {
+            Self::Stdin => "stdin".to_owned(),
+            Self::File { path, .. } => path.display().to_string(),
+        }
+    }
+
+    /// Opens the input; the flag says whether it is one thread's own.
+    fn open(self) -> Result<(Chunks, bool), String> {
+        let (reader, own, max): (Box<dyn Read + Send>, bool, usize) = match self {
+            Self::Stdin => (Box::new(io::stdin()), false, LINE_BYTES_MAX),
+            Self::File { path, line_bytes_max } => {
+                let open = || {
+                    let file = File::open(&path)?;
+                    let own = is_gzip(&file);
+                    Ok((decoded_reader(file)?, own))
+                };
+                let (reader, own) = open().map_err(|error| cannot_read(&path, &error))?;
+                (reader, own, line_bytes_max)
+            }
+        };
+        Ok((LineChunks::new(reader, CHUNK_BYTES, max), own))
+    }
+}
+
+/// Runs `work` on so many threads (all cores if not told) and returns what each made.
+pub(super) fn in_threads<T: Send>(
+    threads: Option<NonZeroUsize>,
+    work: impl Fn() -> T + Sync,
+) -> Result<Vec<T>, Failure> {
+    let threads = threads.or_else(|| thread::available_parallelism().ok());
+    let threads = threads.map_or(1, NonZeroUsize::get);
+    let parts: Vec<T> = thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(&work)).collect();
+        workers.into_iter().filter_map(|worker| worker.join().ok()).collect()
+    });
+    if parts.len() < threads {
+        return Err("a thread ended early; the result would be without what it read".into());
+    }
+    Ok(parts)
+}
+
+/// Returns a bar over the bytes to read; hidden if their number is not known or nobody looks.
+pub(super) fn progress_bar(bytes: Option<u64>) -> ProgressBar {
+    let (Some(bytes), true) = (bytes, io::stderr().is_terminal()) else {
+        return ProgressBar::hidden();
+    };
+    let style = ProgressStyle::with_template(
+        "{bar:40} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec} {eta}",
+    );
+    let bar = ProgressBar::new(bytes);
+    if let Ok(style) = style {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}
+
+/// Tells whether a file begins like gzip. What can't be read at a place (a pipe) is shared.
+fn is_gzip(file: &File) -> bool {
+    let mut magic = [0; 2];
+    file.read_exact_at(&mut magic, 0).is_ok() && magic == [0x1f, 0x8b]
+}
+
+fn expand(name: &str) -> Result<Vec<PathBuf>, Failure> {
+    let path = PathBuf::from(name);
+    if path.exists() {
+        return Ok(vec![path]);
+    }
+    let found: Vec<PathBuf> = glob::glob(name)
+        .map_err(|error| format!("`{name}` is neither a file nor a glob: {error}"))?
+        .filter_map(Result::ok)
+        .filter(|path| path.is_file())
+        .collect();
+    if found.is_empty() {
+        return Err(format!("there is no file `{name}`").into());
+    }
+    Ok(found)
+}
+
+fn cannot_read(path: &std::path::Path, error: &io::Error) -> String {
+    format!("can't read `{}`: {error}", path.display())
+}
