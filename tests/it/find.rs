@@ -285,3 +285,19 @@ fn a_damaged_file_is_an_error_beside_what_was_found() {
     assert_eq!(records(&output).len(), 1);
     assert!(stderr(&output).contains("can't be read to its end"), "{}", stderr(&output));
 }
+
+#[test]
+fn a_record_is_found_inside_of_what_its_line_wraps_it_in() {
+    let work = WorkDir::new("find-wrapped");
+    let plain = lines("plain", 1);
+    let events: Vec<Value> = lines("wrapped", 3)
+        .lines()
+        .map(|line| serde_json::json!({"id": "1", "timestamp": 1, "message": line}))
+        .collect();
+    let envelope = serde_json::json!({"messageType": "DATA_MESSAGE", "logEvents": events});
+    let log = work.file("wrapped.log", format!("{plain}{envelope}\n"));
+    let all = found(&[&log], &["wrapped-2"]);
+    assert_eq!(all.len(), 1);
+    assert_eq!(json::number(&all[0], "/offset"), plain.len() as u64);
+    assert_eq!(json::text(&all[0], "/request_id"), "wrapped-2");
+}
