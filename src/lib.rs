@@ -13,6 +13,7 @@
 //! 3. Money is integer picodollars, and a token without a price is unpriced, never $0
 //!    (`model::money`, `price`; checked by their properties).
 //! 4. A record has no body field: prompts never leave `decode` (checked by `tests/it/canary.rs`).
+//!    `find --show-body` prints the line itself, to a terminal only (checked by `tests/it/find.rs`).
 //! 5. A batch of lines is accepted only where the stored position ends (`model::span`).
 
 pub mod model;

@@ -226,7 +226,7 @@ fn a_body_is_shown_on_a_terminal_only() {
     let prompt = format!("{CANARY}\u{1b}[31m");
     let bodies = Bodies::Converse;
     let tokens = Tokens { input: 10, output: 1, ..Tokens::default() };
-    let with_body = Call { prompt, bodies, tokens, ..call("req-1") };
+    let with_body = Call { tokens, bodies, prompt, ..call("req-1") };
     let log = work.file("app.jsonl", with_body.bedrock_line());
     for format in ["table", "json", "csv"] {
         let output = find(&[&log], &["req-1", "--format", format]);
