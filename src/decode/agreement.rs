@@ -46,7 +46,7 @@ fn check(lines: &[Vec<u8>]) -> Result<(), TestCaseError> {
 }
 
 fn seeds() -> Vec<&'static str> {
-    super::meaning::SAMPLES.lines().collect()
+    super::meaning::SAMPLES.lines().chain(super::application_spellings::SAMPLES.lines()).collect()
 }
 
 /// Spellings of the keys in the table, and of some that only look like them.

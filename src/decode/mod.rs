@@ -8,6 +8,8 @@
 #[cfg(test)]
 mod agreement;
 mod application;
+#[cfg(test)]
+mod application_spellings;
 mod bedrock;
 mod draft;
 mod invocation;
@@ -17,6 +19,7 @@ mod meaning;
 mod paths;
 mod scalar;
 mod slots;
+mod usage;
 
 pub use crate::model::names::Approximations;
 pub use crate::model::names::Reject;
