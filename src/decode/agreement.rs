@@ -55,7 +55,7 @@ fn items(decoder: &mut Decoder, line: &[u8]) -> Vec<String> {
 }
 
 fn seeds() -> Vec<&'static str> {
-    super::meaning::SAMPLES.lines().collect()
+    super::meaning::SAMPLES.lines().chain(super::application_spellings::SAMPLES.lines()).collect()
 }
 
 /// Spellings of the keys in the table, and of some that only look like them.

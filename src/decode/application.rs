@@ -1,64 +1,137 @@
-//! The application's own log of a successful call: one JSON object a line with `timestamp`,
-//! `model_id`, a `usage` object in Anthropic's spelling, and what the application believes it cost.
+//! The application's own log of a call: one JSON object a line with a time, a model, and usage or an
+//! error, in the spellings that are common. What the application believes the call cost is kept beside
+//! our own price, never in its place.
 //!
-//! The estimate is kept beside our own price, never in its place.
+//! Where a line tells a thing twice, the order of the lists here decides, never the order in the line.
+//! Error texts are matched against the table of known ones and dropped.
 
-use super::draft::{Draft, set_cache_writes};
+use std::borrow::Cow;
+
+use super::draft::Draft;
 use super::paths::Field;
-use super::{Approximations, Invocation, Reject, scalar};
-use crate::model::names::{Approximation, Operation, Outcome, RecordKind, Tier};
-use crate::model::tokens::{TokenClass, TokenCounts};
+use super::{Approximations, Invocation, Reject, scalar, usage};
+use crate::model::error_class::{self, ErrorClass};
+use crate::model::names::{Operation, Outcome, RecordKind, StopReason, Tier};
+use crate::model::tokens::TokenClass;
+
+const MODELS: &[Field] = &[
+    Field::AppModelId,
+    Field::ModelId,
+    Field::AppModelRequested,
+    Field::AppModel,
+    Field::AppModelName,
+];
+const TIMES: &[Field] = &[Field::Timestamp, Field::AppAtTimestamp, Field::AppTime, Field::AppTs];
+/// Not `aws_request_id`: that is the id of a run of a Lambda function, which all its calls share, so
+/// all but one would count as duplicates.
+const REQUEST_IDS: &[Field] = &[Field::AppRequestId, Field::RequestId];
+const CALLERS: &[Field] = &[Field::IdentityArn, Field::AppPrincipal, Field::AppRoleArn];
+const STOP_REASONS: &[Field] =
+    &[Field::AppStopReason, Field::AppFinishReason, Field::AppStopReasonCamel];
+const LATENCIES: &[Field] = &[Field::AppLatency, Field::AppLatencyCamel, Field::AppDuration];
+const FIRST_TOKENS: &[Field] = &[Field::AppFirstToken, Field::AppTimeToFirstToken];
+/// What only a failed call has: codes before texts, since they are exact.
+const ERRORS: &[Field] = &[
+    Field::ErrorCode,
+    Field::AppErrorCode,
+    Field::AppErrorInnerCode,
+    Field::AppErrorInnerType,
+    Field::AppErrorType,
+    Field::AppExceptionType,
+    Field::AppException,
+    Field::AppExceptionMessage,
+    Field::AppError,
+    Field::AppErrorMessage,
+];
+
+/// Tells whether a line is such a log: a model, and usage or an error.
+pub(super) fn is_one(draft: &Draft<'_, '_>) -> bool {
+    MODELS.iter().any(|&field| draft.raw(field).is_some())
+        && (usage::is_there(draft) || error(draft).is_some())
+}
 
 /// Returns the call that a line tells of.
 pub(super) fn invocation<'l>(draft: &mut Draft<'_, 'l>) -> Result<Invocation<'l>, Reject> {
-    let model_id = draft.model_id(Field::AppModelId)?;
-    let at = draft.at()?;
-    let output = draft.count(Field::AppOutput)?;
-    let total = draft.count(Field::AppTotal)?;
-    let tokens = tokens(draft, output)?;
+    let model = MODELS.iter().copied().find(|&field| draft.raw(field).is_some());
+    let model_id = draft.model_id(model.ok_or(Reject::MissingField)?)?;
+    let at = draft.at_any(TIMES)?;
+    let error = error(draft);
     let mut approximations = Approximations::NONE;
-    // Nobody says whether such a total holds cached tokens, so both sums pass.
-    let fresh = tokens.get(TokenClass::Input) + tokens.get(TokenClass::Output);
-    if total.is_some_and(|total| total != fresh && total != tokens.total()) {
-        approximations.insert(Approximation::TokenTotalMismatch);
+    let usage = usage::read(draft, &mut approximations)?;
+    if error.is_none() && !usage.is_complete {
+        // A total alone does not tell what it would cost.
+        return Err(Reject::MissingField);
     }
+    let stop_reason = first_text(draft, STOP_REASONS).map(|reason| StopReason::from_log(&reason));
+    let outcome = match error {
+        Some(error) => error.outcome,
+        None if stop_reason.is_some_and(StopReason::is_filtered) => Outcome::Filtered,
+        None => Outcome::Ok,
+    };
+    let arn = |&field: &Field| draft.text(field).filter(|text| text.starts_with("arn:"));
     Ok(Invocation {
         kind: RecordKind::Application,
         at,
-        account: draft.text(Field::AppAccountId),
-        region: draft.text(Field::Region),
-        request_id: draft.text(Field::AppRequestId),
+        account: first_text(draft, &[Field::AppAccountId, Field::AccountId]),
+        region: first_text(draft, &[Field::Region, Field::AppRegion]),
+        request_id: first_text(draft, REQUEST_IDS),
         operation: Operation::Unknown,
         model_id,
         invoked_model_id: None,
-        identity_arn: None,
+        identity_arn: CALLERS.iter().find_map(arn),
         attributes: draft.attribute_values(),
-        tokens,
+        tokens: usage.tokens,
         reasoning_tokens: draft
             .hint(Field::AppReasoning)
-            .map_or(0, |reasoning| reasoning.min(tokens.get(TokenClass::Output))),
-        has_output_count: output.is_some(),
+            .map_or(0, |reasoning| reasoning.min(usage.tokens.get(TokenClass::Output))),
+        has_output_count: usage.has_output,
         max_tokens: None,
         tier: Tier::Standard,
-        outcome: Outcome::Ok,
-        error_code: None,
-        stop_reason: None,
-        latency_ms: None,
-        first_byte_ms: None,
+        outcome,
+        error_code: error.map(|error| error.code),
+        stop_reason,
+        latency_ms: first_millis(draft, LATENCIES),
+        first_byte_ms: first_millis(draft, FIRST_TOKENS),
         reported_cost: draft.raw(Field::AppEstimate).and_then(scalar::dollars),
         approximations,
     })
 }
 
-fn tokens(draft: &Draft<'_, '_>, output: Option<u64>) -> Result<TokenCounts, Reject> {
-    let mut tokens = TokenCounts::default();
-    tokens.set(TokenClass::Input, draft.count(Field::AppInput)?.unwrap_or(0));
-    tokens.set(TokenClass::Output, output.unwrap_or(0));
-    tokens.set(TokenClass::CacheRead, draft.count(Field::AppCacheRead)?.unwrap_or(0));
-    let parts = match (draft.count(Field::AppWrite5m)?, draft.count(Field::AppWrite1h)?) {
-        (None, None) => None,
-        (short, long) => Some((short.unwrap_or(0), long.unwrap_or(0))),
-    };
-    set_cache_writes(&mut tokens, draft.count(Field::AppCacheWrite)?, parts);
-    Ok(tokens)
+fn first_text<'l>(draft: &Draft<'_, 'l>, fields: &[Field]) -> Option<Cow<'l, str>> {
+    fields.iter().find_map(|&field| draft.text(field))
+}
+
+fn first_millis(draft: &Draft<'_, '_>, fields: &[Field]) -> Option<u64> {
+    fields.iter().find_map(|&field| scalar::millis(draft.raw(field)?))
+}
+
+/// Returns the error of a failed call: the first that the table of known ones has, else an unknown
+/// one if there is any.
+fn error(draft: &Draft<'_, '_>) -> Option<ErrorClass> {
+    let status = draft.hint(Field::AppStatus).and_then(|status| u32::try_from(status).ok());
+    let status = status.and_then(error_class::of_status);
+    let mut is_failed = false;
+    for &field in ERRORS {
+        if draft.raw(field).is_none_or(is_nothing) {
+            continue;
+        }
+        is_failed = true;
+        let class = match draft.text(field) {
+            Some(text) => error_class::classify(&text),
+            // A number; what stands in an object has places of its own.
+            None => {
+                draft.hint(field).and_then(|code| error_class::of_status(u32::try_from(code).ok()?))
+            }
+        };
+        if class.is_some() {
+            return class;
+        }
+    }
+    status.or(is_failed.then_some(ErrorClass::UNKNOWN))
+}
+
+/// Tells whether a value stands for no error.
+fn is_nothing(raw: &[u8]) -> bool {
+    const NOTHING: [&[u8]; 7] = [b"\"\"", b"false", b"0", b"{}", b"[]", b"\"None\"", b"\"null\""];
+    NOTHING.contains(&raw)
 }

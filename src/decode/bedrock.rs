@@ -7,9 +7,8 @@
 use super::draft::{Draft, set_cache_writes};
 use super::paths::Field;
 use super::{Approximations, Invocation, Reject};
-use crate::model::names::{
-    Approximation, ErrorCode, Operation, Outcome, RecordKind, StopReason, Tier,
-};
+use crate::model::error_class::{self, ErrorClass};
+use crate::model::names::{Approximation, Operation, Outcome, RecordKind, StopReason, Tier};
 use crate::model::tokens::{TokenClass, TokenCounts};
 
 /// Returns the call that a record tells of.
@@ -26,7 +25,7 @@ pub(super) fn invocation<'l>(draft: &mut Draft<'_, 'l>) -> Result<Invocation<'l>
     }
     let tier = tier(draft, &mut approximations);
     let stop_reason = draft.text(Field::StopReason).map(|reason| StopReason::from_log(&reason));
-    let error_code = error_code(draft);
+    let error = error(draft);
     Ok(Invocation {
         kind: RecordKind::BedrockInvocation,
         at,
@@ -45,8 +44,8 @@ pub(super) fn invocation<'l>(draft: &mut Draft<'_, 'l>) -> Result<Invocation<'l>
         has_output_count: output.is_some(),
         max_tokens: draft.hint(Field::MaxTokens),
         tier,
-        outcome: outcome(draft, error_code, stop_reason),
-        error_code,
+        outcome: outcome(draft, error, stop_reason),
+        error_code: error.map(|error| error.code),
         stop_reason,
         latency_ms: draft.first_hint(&[Field::Latency, Field::MetricsLatency]),
         first_byte_ms: draft.hint(Field::MetricsFirstByte),
@@ -137,24 +136,24 @@ fn operation(draft: &Draft<'_, '_>) -> Operation {
     }
 }
 
-/// Returns the code of a failed call. An empty one is none; one of another type is an error all the
-/// same.
-fn error_code(draft: &Draft<'_, '_>) -> Option<ErrorCode> {
+/// Returns the error of a failed call. An empty code is none; one of another type is an error all
+/// the same.
+fn error(draft: &Draft<'_, '_>) -> Option<ErrorClass> {
     draft.raw(Field::ErrorCode)?;
     match draft.text(Field::ErrorCode) {
         Some(code) if code.is_empty() => None,
-        Some(code) => Some(ErrorCode::from_log(&code)),
-        None => Some(ErrorCode::Other),
+        Some(code) => Some(error_class::classify(&code).unwrap_or(ErrorClass::UNKNOWN)),
+        None => Some(ErrorClass::UNKNOWN),
     }
 }
 
 fn outcome(
     draft: &Draft<'_, '_>,
-    error_code: Option<ErrorCode>,
+    error: Option<ErrorClass>,
     stop_reason: Option<StopReason>,
 ) -> Outcome {
-    if let Some(code) = error_code {
-        return code.outcome();
+    if let Some(error) = error {
+        return error.outcome;
     }
     // A guardrail that cuts a stream of `InvokeModel` leaves the model's own stop reason in place.
     let intervened = draft.raw(Field::GuardrailAction) == Some(b"\"INTERVENED\"");

@@ -55,7 +55,7 @@ impl<'l> Draft<'_, 'l> {
         if has_model && any(&[Field::Operation, Field::Input, Field::Output]) {
             return Some(RecordKind::BedrockInvocation);
         }
-        if any(&[Field::AppModelId]) && any(&[Field::AppInput, Field::AppOutput]) {
+        if application::is_one(self) {
             return Some(RecordKind::Application);
         }
         has_model.then_some(RecordKind::BedrockInvocation)
@@ -94,6 +94,24 @@ impl<'l> Draft<'_, 'l> {
         let text = self.text(Field::Timestamp).ok_or(Reject::BadTimestamp)?;
         let at = self.clock.read(&text).ok_or(Reject::BadTimestamp)?;
         if (EARLIEST..LATEST).contains(&at) { Ok(at) } else { Err(Reject::BadTimestamp) }
+    }
+
+    /// Returns when the call was made out of the first of these fields that tells it, as text or as a
+    /// number.
+    pub(super) fn at_any(&mut self, fields: &[Field]) -> Result<UnixMillis, Reject> {
+        let mut reject = Reject::MissingField;
+        for &field in fields {
+            let Some(raw) = self.raw(field) else { continue };
+            let at = match self.text(field) {
+                Some(text) => self.clock.read(&text),
+                None => scalar::epoch(raw),
+            };
+            match at.filter(|at| (EARLIEST..LATEST).contains(at)) {
+                Some(at) => return Ok(at),
+                None => reject = Reject::BadTimestamp,
+            }
+        }
+        Err(reject)
     }
 
     /// Returns a count that the record stands for: one that can't be read spoils the record.

@@ -9,6 +9,8 @@
 #[cfg(test)]
 mod agreement;
 mod application;
+#[cfg(test)]
+mod application_spellings;
 mod bedrock;
 mod draft;
 mod invocation;
@@ -19,6 +21,7 @@ mod paths;
 mod prefix;
 mod scalar;
 mod slots;
+mod usage;
 mod wrapping;
 #[cfg(test)]
 mod wrapped;

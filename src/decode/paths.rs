@@ -74,10 +74,21 @@ pub(super) enum Field {
     MetricsCacheWrite,
     MetricsLatency,
     MetricsFirstByte,
-    /// The application log's own fields.
+    /// The application log's own fields; one for each spelling, since a line may hold several and
+    /// their order must not matter.
     AppModelId,
+    AppModelRequested,
+    AppModel,
+    AppModelName,
+    AppAtTimestamp,
+    AppTime,
+    AppTs,
     AppRequestId,
     AppAccountId,
+    AppRegion,
+    AppPrincipal,
+    AppRoleArn,
+    /// Usage in Anthropic's spelling, and what Anthropic and OpenAI add to it.
     AppInput,
     AppOutput,
     AppTotal,
@@ -86,6 +97,49 @@ pub(super) enum Field {
     AppWrite5m,
     AppWrite1h,
     AppReasoning,
+    /// Usage in OpenAI's spelling; its cached tokens are part of the input.
+    AppPrompt,
+    AppCompletion,
+    AppCached,
+    /// Usage in Converse's spelling.
+    AppInputCamel,
+    AppOutputCamel,
+    AppTotalCamel,
+    AppCacheReadCamel,
+    AppCacheWriteCamel,
+    /// The same without a `usage` around it.
+    FlatInput,
+    FlatOutput,
+    FlatTotal,
+    FlatCacheRead,
+    FlatCacheWrite,
+    FlatPrompt,
+    FlatCompletion,
+    FlatCached,
+    FlatInputCamel,
+    FlatOutputCamel,
+    FlatTotalCamel,
+    FlatCacheReadCamel,
+    FlatCacheWriteCamel,
+    AppStopReason,
+    AppFinishReason,
+    AppStopReasonCamel,
+    AppLatency,
+    AppLatencyCamel,
+    AppDuration,
+    AppFirstToken,
+    AppTimeToFirstToken,
+    /// Errors: codes, then texts, then the HTTP status.
+    AppErrorCode,
+    AppErrorInnerCode,
+    AppErrorInnerType,
+    AppErrorType,
+    AppException,
+    AppExceptionType,
+    AppExceptionMessage,
+    AppError,
+    AppErrorMessage,
+    AppStatus,
     AppEstimate,
     /// What wraps records: see `decode/wrapping.rs`.
     LogEvents,
@@ -236,17 +290,76 @@ const PATHS: &[Group] = &[
         &[""],
         &[
             ("model_id", Field::AppModelId),
+            ("gen_ai.request.model", Field::AppModelRequested),
+            ("model", Field::AppModel),
+            ("model_name", Field::AppModelName),
+            ("@timestamp", Field::AppAtTimestamp),
+            ("time", Field::AppTime),
+            ("ts", Field::AppTs),
             ("request_id", Field::AppRequestId),
             ("account_id", Field::AppAccountId),
+            ("aws_region", Field::AppRegion),
+            ("principal", Field::AppPrincipal),
+            ("role_arn", Field::AppRoleArn),
             ("billing_estimate_usd", Field::AppEstimate),
-            ("usage.input_tokens", Field::AppInput),
-            ("usage.output_tokens", Field::AppOutput),
-            ("usage.total_tokens", Field::AppTotal),
-            ("usage.cache_read_input_tokens", Field::AppCacheRead),
-            ("usage.cache_creation_input_tokens", Field::AppCacheWrite),
-            ("usage.cache_creation.ephemeral_5m_input_tokens", Field::AppWrite5m),
-            ("usage.cache_creation.ephemeral_1h_input_tokens", Field::AppWrite1h),
-            ("usage.output_tokens_details.reasoning_tokens", Field::AppReasoning),
+            ("stop_reason", Field::AppStopReason),
+            ("finish_reason", Field::AppFinishReason),
+            ("stopReason", Field::AppStopReasonCamel),
+            ("latency_ms", Field::AppLatency),
+            ("latencyMs", Field::AppLatencyCamel),
+            ("duration_ms", Field::AppDuration),
+            ("ttft_ms", Field::AppFirstToken),
+            ("time_to_first_token_ms", Field::AppTimeToFirstToken),
+            ("error_code", Field::AppErrorCode),
+            ("error.code", Field::AppErrorInnerCode),
+            ("error.type", Field::AppErrorInnerType),
+            ("error", Field::AppError),
+            ("error.message", Field::AppErrorMessage),
+            ("exception", Field::AppException),
+            ("exception.type", Field::AppExceptionType),
+            ("exception.message", Field::AppExceptionMessage),
+            ("status_code", Field::AppStatus),
+        ],
+    ),
+    (
+        &["usage"],
+        &[
+            ("input_tokens", Field::AppInput),
+            ("output_tokens", Field::AppOutput),
+            ("total_tokens", Field::AppTotal),
+            ("cache_read_input_tokens", Field::AppCacheRead),
+            ("cache_creation_input_tokens", Field::AppCacheWrite),
+            ("cache_creation.ephemeral_5m_input_tokens", Field::AppWrite5m),
+            ("cache_creation.ephemeral_1h_input_tokens", Field::AppWrite1h),
+            ("output_tokens_details.reasoning_tokens", Field::AppReasoning),
+            ("completion_tokens_details.reasoning_tokens", Field::AppReasoning),
+            ("prompt_tokens", Field::AppPrompt),
+            ("completion_tokens", Field::AppCompletion),
+            ("prompt_tokens_details.cached_tokens", Field::AppCached),
+            ("input_tokens_details.cached_tokens", Field::AppCached),
+            ("inputTokens", Field::AppInputCamel),
+            ("outputTokens", Field::AppOutputCamel),
+            ("totalTokens", Field::AppTotalCamel),
+            ("cacheReadInputTokens", Field::AppCacheReadCamel),
+            ("cacheWriteInputTokens", Field::AppCacheWriteCamel),
+        ],
+    ),
+    (
+        &[""],
+        &[
+            ("input_tokens", Field::FlatInput),
+            ("output_tokens", Field::FlatOutput),
+            ("total_tokens", Field::FlatTotal),
+            ("cache_read_input_tokens", Field::FlatCacheRead),
+            ("cache_creation_input_tokens", Field::FlatCacheWrite),
+            ("prompt_tokens", Field::FlatPrompt),
+            ("completion_tokens", Field::FlatCompletion),
+            ("prompt_tokens_details.cached_tokens", Field::FlatCached),
+            ("inputTokens", Field::FlatInputCamel),
+            ("outputTokens", Field::FlatOutputCamel),
+            ("totalTokens", Field::FlatTotalCamel),
+            ("cacheReadInputTokens", Field::FlatCacheReadCamel),
+            ("cacheWriteInputTokens", Field::FlatCacheWriteCamel),
         ],
     ),
     (
@@ -280,6 +393,10 @@ const PATHS: &[Group] = &[
     ),
 ];
 
+/// Keys of the line itself that hold dots: attributes of OpenTelemetry, written flat.
+const DOTTED_KEYS: &[(&str, Field)] =
+    &[("gen_ai.request.model", Field::AppModelRequested), ("error.type", Field::AppErrorType)];
+
 /// Returns the tree of all places in the table and of the request metadata with these keys: the
 /// first key has slot [`FIELDS`], the next one the slot after it. A key that comes twice has the
 /// slot of the first.
@@ -291,6 +408,9 @@ pub(super) fn trie(attributes: &[String]) -> Trie {
                 builder.add(&format!("{root}.{path}"), *field as Slot);
             }
         }
+    }
+    for (key, field) in DOTTED_KEYS {
+        builder.add_key("", key, *field as Slot);
     }
     for key in attributes {
         if let Some(slot) = attribute_slot(attributes, key) {
@@ -328,6 +448,7 @@ pub(super) fn all_keys() -> Vec<&'static str> {
         .flat_map(|(roots, rows)| roots.iter().copied().chain(rows.iter().map(|(path, _)| *path)));
     let mut keys: Vec<_> =
         rows.flat_map(|path| path.split('.')).map(|key| key.trim_end_matches("[]")).collect();
+    keys.extend(DOTTED_KEYS.iter().map(|(key, _)| *key));
     keys.sort_unstable();
     keys.dedup();
     keys

@@ -27,6 +27,37 @@ pub(super) fn count(raw: &[u8]) -> Result<u64, NotACount> {
     if count <= TOKENS_PER_CALL_MAX { Ok(count) } else { Err(NotACount) }
 }
 
+/// Reads a duration in whole milliseconds; decimals are cut.
+pub(super) fn millis(raw: &[u8]) -> Option<u64> {
+    let mut parts = raw.splitn(2, |&byte| byte == b'.');
+    let millis = count(parts.next()?).ok()?;
+    parts.next().is_none_or(|decimals| decimals.iter().all(u8::is_ascii_digit)).then_some(millis)
+}
+
+/// The first number of milliseconds that is too large to be one of seconds: 1973 in the one unit and
+/// 5138 in the other.
+const EPOCH_MILLIS_MIN: i64 = 100_000_000_000;
+
+/// Reads an instant as a JSON number of seconds or milliseconds since 1970, told apart by their size.
+/// Digits below a millisecond are cut.
+pub(super) fn epoch(raw: &[u8]) -> Option<UnixMillis> {
+    let text = std::str::from_utf8(raw).ok()?;
+    let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
+    let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_digits(whole) || !is_digits(decimals) {
+        return None;
+    }
+    let number: i64 = whole.parse().ok()?;
+    if number >= EPOCH_MILLIS_MIN {
+        return Some(UnixMillis(number));
+    }
+    let mut millis = 0;
+    for (&byte, unit) in decimals.as_bytes().iter().zip([100, 10, 1]) {
+        millis += i64::try_from(digit(byte)?).ok()? * unit;
+    }
+    Some(UnixMillis(number * 1000 + millis))
+}
+
 /// Reads an amount in dollars, a JSON number or a string that holds one. Digits below a picodollar
 /// are cut; negative amounts are nothing.
 pub(super) fn dollars(raw: &[u8]) -> Option<Usd> {
@@ -154,6 +185,32 @@ mod tests {
             ("true", None),
         ] {
             assert_eq!(dollars(raw.as_bytes()), picodollars.map(Usd), "{raw}");
+        }
+    }
+
+    #[test]
+    fn numbers_of_seconds_and_milliseconds_are_instants() {
+        for (raw, millis) in [
+            ("1788357601", Some(1_788_357_601_000)),
+            ("1788357601.25", Some(1_788_357_601_250)),
+            ("1788357601.2509", Some(1_788_357_601_250)),
+            ("1788357601250", Some(1_788_357_601_250)),
+            ("1788357601250.7", Some(1_788_357_601_250)),
+            ("-5", None),
+            ("1.7e9", None),
+            ("99999999999999999999", None),
+            ("true", None),
+        ] {
+            assert_eq!(epoch(raw.as_bytes()), millis.map(UnixMillis), "{raw}");
+        }
+    }
+
+    #[test]
+    fn durations_lose_their_decimals() {
+        for (raw, expected) in
+            [("12", Some(12)), ("12.9", Some(12)), ("-1", None), ("1e3", None), ("1.5e3", None)]
+        {
+            assert_eq!(millis(raw.as_bytes()), expected, "{raw}");
         }
     }
 

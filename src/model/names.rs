@@ -148,8 +148,8 @@ names! {
 }
 
 names! {
-    /// Error codes of the Bedrock runtime (botocore service model, `bedrock-runtime`) and the two
-    /// `CloudTrail` spellings that differ.
+    /// Error codes of the Bedrock runtime (botocore service model, `bedrock-runtime`). What they mean
+    /// and how else they are spelled is in `error_class`.
     ErrorCode {
         /// HTTP 403.
         AccessDeniedException = "AccessDeniedException",
@@ -215,6 +215,9 @@ names! {
         PriceBeforeFirst = "price_before_first",
         /// The time in the log is far in the future; the time of reading is used.
         TimeInFuture = "time_in_future",
+        /// The spelling says that the input holds the cached tokens, but it is smaller than they are;
+        /// they are counted beside it.
+        CacheCountingAssumed = "cache_counting_assumed",
         /// `CloudWatch` left events out of what it streamed: there were more calls than these.
         SampledLog = "sampled_log",
     }
@@ -370,36 +373,6 @@ impl Approximations {
     }
 }
 
-impl ErrorCode {
-    /// Returns the code for its spelling in a log, with or without a namespace in front.
-    pub fn from_log(code: &str) -> Self {
-        let name = code.rsplit(['#', '.', ':']).next().unwrap_or(code);
-        match name {
-            "AccessDenied" | "Client.AccessDenied" => Self::AccessDeniedException,
-            "Throttling" | "TooManyRequestsException" => Self::ThrottlingException,
-            _ => Self::from_name(name).unwrap_or(Self::Other),
-        }
-    }
-
-    /// Returns how a call with this code ended.
-    pub fn outcome(self) -> Outcome {
-        match self {
-            Self::AccessDeniedException => Outcome::AccessDenied,
-            Self::ValidationException | Self::ConflictException => Outcome::Validation,
-            Self::ServiceQuotaExceededException => Outcome::QuotaExceeded,
-            Self::ResourceNotFoundException => Outcome::NotFound,
-            Self::ModelTimeoutException => Outcome::Timeout,
-            Self::ModelErrorException | Self::ModelStreamErrorException => Outcome::ModelError,
-            Self::ThrottlingException => Outcome::Throttled,
-            Self::ModelNotReadyException | Self::ServiceUnavailableException => {
-                Outcome::Unavailable
-            }
-            Self::InternalServerException => Outcome::ServerError,
-            Self::Other => Outcome::OtherError,
-        }
-    }
-}
-
 impl StopReason {
     /// Returns the reason for its spelling in any model family's answer.
     pub fn from_log(reason: &str) -> Self {
@@ -443,19 +416,6 @@ mod tests {
             ("something new", StopReason::Other),
         ] {
             assert_eq!(StopReason::from_log(spelling), reason, "{spelling}");
-        }
-    }
-
-    #[test]
-    fn error_codes_lose_their_namespace() {
-        for (spelling, outcome) in [
-            ("ThrottlingException", Outcome::Throttled),
-            ("com.amazonaws.bedrock#ThrottlingException", Outcome::Throttled),
-            ("AccessDenied", Outcome::AccessDenied),
-            ("ModelNotReadyException", Outcome::Unavailable),
-            ("", Outcome::OtherError),
-        ] {
-            assert_eq!(ErrorCode::from_log(spelling).outcome(), outcome, "{spelling}");
         }
     }
 }

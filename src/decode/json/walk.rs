@@ -156,7 +156,9 @@ impl<S: Sink> Walk<'_, S> {
             _ => scan::value(self.line, at, &mut self.memory.nesting)?,
         };
         if let Some(slot) = self.trie.slot(node) {
-            self.sink.take(slot, self.line, at..end);
+            // A guess steps over the white space behind an object, which is no part of it.
+            let value = self.line.get(at..end)?.trim_ascii_end();
+            self.sink.take(slot, self.line, at..at + value.len());
         }
         Some(end)
     }

@@ -1,0 +1,183 @@
+//! Usage in the spellings of application logs, as a partition of the tokens.
+//!
+//! The spelling tells whether cached tokens are part of the input: OpenAI's `prompt_tokens` hold them,
+//! Anthropic's `input_tokens` and Converse's `inputTokens` don't. A spelling that contradicts its own
+//! numbers is counted so that no token is lost, and said to be an assumption.
+
+use super::draft::{Draft, set_cache_writes};
+use super::paths::Field;
+use super::{Approximations, Reject};
+use crate::model::names::Approximation;
+use crate::model::tokens::{TokenClass, TokenCounts};
+
+/// What one call used.
+pub(super) struct Usage {
+    pub(super) tokens: TokenCounts,
+    pub(super) has_output: bool,
+    /// Whether input or output is told, and not only a total or nothing.
+    pub(super) is_complete: bool,
+}
+
+/// One set of names for the counts of a call.
+struct Spelling {
+    input: Field,
+    output: Field,
+    total: Field,
+    cache_read: Field,
+    cache_write: Field,
+    /// OpenAI's cached tokens, which are part of the input wherever they stand.
+    cached: Option<Field>,
+    /// Whether the input holds the cached tokens by itself.
+    is_inclusive: bool,
+    /// Where the cache writes are told apart by their times to live.
+    parts: Option<(Field, Field)>,
+}
+
+/// The spellings; the first one that a line has is counted, and the others must agree with it.
+const SPELLINGS: &[Spelling] = {
+    const ANTHROPIC: Spelling = Spelling {
+        input: Field::AppInput,
+        output: Field::AppOutput,
+        total: Field::AppTotal,
+        cache_read: Field::AppCacheRead,
+        cache_write: Field::AppCacheWrite,
+        cached: Some(Field::AppCached),
+        is_inclusive: false,
+        parts: Some((Field::AppWrite5m, Field::AppWrite1h)),
+    };
+    const FLAT: Spelling = Spelling {
+        input: Field::FlatInput,
+        output: Field::FlatOutput,
+        total: Field::FlatTotal,
+        cache_read: Field::FlatCacheRead,
+        cache_write: Field::FlatCacheWrite,
+        cached: Some(Field::FlatCached),
+        is_inclusive: false,
+        parts: None,
+    };
+    &[
+        ANTHROPIC,
+        Spelling {
+            input: Field::AppPrompt,
+            output: Field::AppCompletion,
+            is_inclusive: true,
+            ..ANTHROPIC
+        },
+        Spelling {
+            input: Field::AppInputCamel,
+            output: Field::AppOutputCamel,
+            total: Field::AppTotalCamel,
+            cache_read: Field::AppCacheReadCamel,
+            cache_write: Field::AppCacheWriteCamel,
+            cached: None,
+            is_inclusive: false,
+            parts: None,
+        },
+        FLAT,
+        Spelling {
+            input: Field::FlatPrompt,
+            output: Field::FlatCompletion,
+            is_inclusive: true,
+            ..FLAT
+        },
+        Spelling {
+            input: Field::FlatInputCamel,
+            output: Field::FlatOutputCamel,
+            total: Field::FlatTotalCamel,
+            cache_read: Field::FlatCacheReadCamel,
+            cache_write: Field::FlatCacheWriteCamel,
+            cached: None,
+            is_inclusive: false,
+            parts: None,
+        },
+    ]
+};
+
+/// What a line says in one spelling.
+struct Reading {
+    /// The input as it is written, with or without cached tokens.
+    input: u64,
+    has_output: bool,
+    tokens: TokenCounts,
+    approximations: Approximations,
+}
+
+/// Tells whether a line tells what a call used, in any spelling.
+pub(super) fn is_there(draft: &Draft<'_, '_>) -> bool {
+    SPELLINGS.iter().any(|spelling| {
+        [spelling.input, spelling.output, spelling.total]
+            .iter()
+            .any(|&field| draft.raw(field).is_some())
+    })
+}
+
+/// Reads what a call used, and adds what had to be assumed to `approximations`.
+pub(super) fn read(
+    draft: &Draft<'_, '_>,
+    approximations: &mut Approximations,
+) -> Result<Usage, Reject> {
+    let mut first: Option<Reading> = None;
+    for spelling in SPELLINGS {
+        let Some(reading) = read_one(draft, spelling)? else { continue };
+        let Some(first) = &first else {
+            *approximations = approximations.union(reading.approximations);
+            first = Some(reading);
+            continue;
+        };
+        let same_input = reading.input == first.input
+            || reading.tokens.total_input() == first.tokens.total_input();
+        let output = TokenClass::Output;
+        if !same_input || reading.tokens.get(output) != first.tokens.get(output) {
+            approximations.insert(Approximation::TokenTotalMismatch);
+        }
+    }
+    if let Some(first) = first {
+        return Ok(Usage { tokens: first.tokens, has_output: first.has_output, is_complete: true });
+    }
+    for spelling in SPELLINGS {
+        if draft.count(spelling.total)?.is_some_and(|total| total > 0) {
+            approximations.insert(Approximation::TokenTotalMismatch);
+        }
+    }
+    Ok(Usage { tokens: TokenCounts::default(), has_output: false, is_complete: false })
+}
+
+fn read_one(draft: &Draft<'_, '_>, spelling: &Spelling) -> Result<Option<Reading>, Reject> {
+    let (input, output) = (draft.count(spelling.input)?, draft.count(spelling.output)?);
+    if input.is_none() && output.is_none() {
+        return Ok(None);
+    }
+    let (input, has_output, output) = (input.unwrap_or(0), output.is_some(), output.unwrap_or(0));
+    let own_read = draft.count(spelling.cache_read)?;
+    let cached = spelling.cached.map(|field| draft.count(field)).transpose()?.flatten();
+    let parts = match spelling.parts {
+        None => None,
+        Some((short, long)) => match (draft.count(short)?, draft.count(long)?) {
+            (None, None) => None,
+            (short, long) => Some((short.unwrap_or(0), long.unwrap_or(0))),
+        },
+    };
+    let total = draft.count(spelling.total)?;
+    let mut tokens = TokenCounts::default();
+    let mut approximations = Approximations::NONE;
+    tokens.set(TokenClass::CacheRead, own_read.or(cached).unwrap_or(0));
+    set_cache_writes(&mut tokens, draft.count(spelling.cache_write)?, parts);
+    // Only the cache classes are set so far.
+    let cache = tokens.total();
+    // The sum tells, unless OpenAI's own name for the cached tokens does.
+    let is_beside = cache > 0 && total == Some(input + output + cache);
+    let is_inclusive = cached.is_some() || (spelling.is_inclusive && !is_beside);
+    let fresh = if is_inclusive { input.checked_sub(cache) } else { Some(input) };
+    if fresh.is_none() {
+        approximations.insert(Approximation::CacheCountingAssumed);
+    }
+    tokens.set(TokenClass::Input, fresh.unwrap_or(input));
+    tokens.set(TokenClass::Output, output);
+    // Nobody says whether the sum of an exclusive spelling holds cached tokens, so both pass.
+    let sums = [tokens.total(), input + output];
+    let reads_differ = own_read.zip(cached).is_some_and(|(own, cached)| own != cached);
+    if reads_differ || total.is_some_and(|total| !sums.contains(&total)) {
+        approximations.insert(Approximation::TokenTotalMismatch);
+    }
+    Ok(Some(Reading { input, has_output, tokens, approximations }))
+}
