@@ -117,7 +117,6 @@ fn usage_in_every_spelling_is_a_partition() {
             [10, 0, 0, 0, 0, 2],
             Some(A::TokenTotalMismatch),
         ),
-        (json!({"prompt_tokens": 10}), [10, 0, 0, 0, 0, 0], None),
     ] {
         let line = with(&fields);
         let call = decode(&line).unwrap_or_else(|reject| panic!("{reject:?}: {line}"));

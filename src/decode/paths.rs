@@ -88,7 +88,7 @@ pub(super) enum Field {
     AppRegion,
     AppPrincipal,
     AppRoleArn,
-    /// Usage in Anthropic's spelling, and what Anthropic and OpenAI add to it.
+    /// Usage in Anthropic's spelling, and what Anthropic and `OpenAI` add to it.
     AppInput,
     AppOutput,
     AppTotal,
@@ -97,7 +97,7 @@ pub(super) enum Field {
     AppWrite5m,
     AppWrite1h,
     AppReasoning,
-    /// Usage in OpenAI's spelling; its cached tokens are part of the input.
+    /// Usage in `OpenAI`'s spelling; its cached tokens are part of the input.
     AppPrompt,
     AppCompletion,
     AppCached,

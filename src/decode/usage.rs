@@ -1,6 +1,6 @@
 //! Usage in the spellings of application logs, as a partition of the tokens.
 //!
-//! The spelling tells whether cached tokens are part of the input: OpenAI's `prompt_tokens` hold them,
+//! The spelling tells whether cached tokens are part of the input: `OpenAI`'s `prompt_tokens` hold them,
 //! Anthropic's `input_tokens` and Converse's `inputTokens` don't. A spelling that contradicts its own
 //! numbers is counted so that no token is lost, and said to be an assumption.
 
@@ -25,7 +25,7 @@ struct Spelling {
     total: Field,
     cache_read: Field,
     cache_write: Field,
-    /// OpenAI's cached tokens, which are part of the input wherever they stand.
+    /// `OpenAI`'s cached tokens, which are part of the input wherever they stand.
     cached: Option<Field>,
     /// Whether the input holds the cached tokens by itself.
     is_inclusive: bool,

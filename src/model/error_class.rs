@@ -32,7 +32,7 @@ impl ErrorClass {
 
 /// Names that stand alone: exceptions of the API and its clients, codes of `CloudTrail`, error types of
 /// an API gateway. Sources: botocore's `bedrock-runtime` service model and `exceptions`; the API
-/// Gateway developer guide, "gateway response types"; the OpenAI and Anthropic error type lists.
+/// Gateway developer guide, "gateway response types"; the `OpenAI` and Anthropic error type lists.
 const NAMES: &[(&str, ErrorCode, Outcome)] = {
     use ErrorCode as E;
     use Outcome as O;
