@@ -22,9 +22,6 @@ const MODELS: &[Field] = &[
     Field::AppModelName,
 ];
 const TIMES: &[Field] = &[Field::Timestamp, Field::AppAtTimestamp, Field::AppTime, Field::AppTs];
-/// Not `aws_request_id`: that is the id of a run of a Lambda function, which all its calls share, so
-/// all but one would count as duplicates.
-const REQUEST_IDS: &[Field] = &[Field::AppRequestId, Field::RequestId];
 const CALLERS: &[Field] = &[Field::IdentityArn, Field::AppPrincipal, Field::AppRoleArn];
 const STOP_REASONS: &[Field] =
     &[Field::AppStopReason, Field::AppFinishReason, Field::AppStopReasonCamel];
@@ -74,7 +71,10 @@ pub(super) fn invocation<'l>(draft: &mut Draft<'_, 'l>) -> Result<Invocation<'l>
         at,
         account: first_text(draft, &[Field::AppAccountId, Field::AccountId]),
         region: first_text(draft, &[Field::Region, Field::AppRegion]),
-        request_id: first_text(draft, REQUEST_IDS),
+        // Neither `requestId` nor `aws_request_id`: in Lambda's own JSON logs (Lambda developer guide,
+        // `monitoring-cloudwatchlogs-logformat`) they name a run of a function, which all its calls
+        // share, so all but one would be taken for duplicates.
+        request_id: draft.text(Field::AppRequestId),
         operation: Operation::Unknown,
         model_id,
         invoked_model_id: None,
