@@ -23,7 +23,7 @@ pub(super) enum ConfigError {
 
 pub(super) fn run(args: RunArgs) -> Result<(), Failure> {
     tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
+        .with_writer(|| daemon::LogLines)
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)
         .init();

@@ -23,6 +23,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 pub use committer::CommitError;
 pub use open::{BookFileError, OpenError, load_book, open_ledger};
+pub use progress::LogLines;
 
 use self::committer::Books;
 use self::pipeline::Pipeline;

@@ -58,8 +58,9 @@ impl SledEngine {
             let path = path.to_owned();
             move |source| StoreError::Io { action, path, source }
         };
-        let missing: Vec<_> =
-            dir.ancestors().take_while(|path| !path.exists()).map(Path::to_owned).collect();
+        // The empty path above a relative one is the folder we are in, which `exists` denies.
+        let is_missing = |path: &&Path| !path.as_os_str().is_empty() && !path.exists();
+        let missing: Vec<_> = dir.ancestors().take_while(is_missing).map(Path::to_owned).collect();
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)

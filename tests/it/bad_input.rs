@@ -2,11 +2,13 @@
 
 use std::fs::{self, File, Permissions};
 use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::os::unix::net::UnixListener;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::daemon::Daemon;
+use crate::support::daemon::{Daemon, tollkeeper};
 use crate::support::log::{Bodies, Call};
 use crate::support::prometheus::Scrape;
 use crate::support::rotation::append;
@@ -36,7 +38,7 @@ fn bad_lines() -> Vec<(&'static str, Vec<u8>)> {
     let nested = format!("{}{MARKER}{}\n", "[".repeat(100_000), "]".repeat(100_000));
     let nested_object = format!("{}1{}\n", "{\"a\":".repeat(50_000), "}".repeat(50_000));
     vec![
-        ("garbage bytes", b"\x00\x01\xfe\xff\x80 canary-of-a-bad-line \xc3\x28\n".to_vec()),
+        ("garbage bytes", b"\x01\x00\xfe\xff\x80 canary-of-a-bad-line \xc3\x28\n".to_vec()),
         ("text", format!("{MARKER}: this is no JSON\n").into_bytes()),
         ("truncated JSON", format!("{{\"modelId\":\"x\",\"input\":{{\"{MARKER}\n").into_bytes()),
         ("an array", format!("[\"{MARKER}\"]\n").into_bytes()),
@@ -69,13 +71,15 @@ fn bad_lines_are_counted_and_the_next_line_is_read() {
     let mut generator = Generator::new("b", 31);
     let log = work.folder("logs").join("app.log");
     let mut file = File::create(&log).unwrap();
-    let mut bad = 0;
+    let (mut bad, mut first_bad) = (0, None);
     for (_, line) in bad_lines() {
         // Two good lines around each bad one: what goes wrong must not take a neighbour along.
         file.write_all(generator.anonymous_lines(2).as_bytes()).unwrap();
+        first_bad.get_or_insert(file.metadata().unwrap().len());
         file.write_all(&line).unwrap();
         bad += 1;
     }
+    let first_bad = first_bad.unwrap();
     file.write_all(generator.anonymous_lines(2).as_bytes()).unwrap();
     let daemon = Daemon::start(&log, &work.join("ledger"));
     let scrape = daemon.wait_for_truth(generator.truth());
@@ -83,7 +87,21 @@ fn bad_lines_are_counted_and_the_next_line_is_read() {
     let (status, _, stderr) = daemon.terminate();
     assert!(status.success(), "{status}: {stderr}");
     assert!(!stderr.contains(MARKER) && !stderr.contains("panicked"), "{stderr}");
-    assert!(stderr.contains("app.log"), "no word about the file: {stderr}");
+    let said: Vec<&str> =
+        stderr.lines().filter(|line| line.contains("a line was not counted")).collect();
+    assert!(
+        said.iter().all(|line| line.contains("app.log") && line.contains("offset=")),
+        "{stderr}"
+    );
+    // The first bad line is named by where it begins; later ones of its kind are only counted.
+    assert!(said[0].contains(&format!("offset={first_bad} ")), "{first_bad}: {stderr}");
+    let mut reasons: Vec<&str> =
+        said.iter().map(|line| line.split_once("reason=").unwrap().1).collect();
+    let all = reasons.len();
+    reasons.sort_unstable();
+    reasons.dedup();
+    assert_eq!(reasons.len(), all, "a reason was said twice: {stderr}");
+    assert!(all >= 2 && (all as u64) < bad, "{stderr}");
 }
 
 #[test]
@@ -146,18 +164,78 @@ fn files_that_cannot_be_read_do_not_stop_the_others() {
     fs::create_dir(logs.join("folder.log")).unwrap();
     append(&logs.join("broken.log.gz"), "this is not gzip\n");
     append(&logs.join("cut.log"), &generator.lines(5));
-    let closed = work.folder("logs/closed");
-    append(&closed.join("a.log"), "never read\n");
-    fs::set_permissions(&closed, Permissions::from_mode(0o000)).unwrap();
     tools::run(Command::new("mkfifo").arg(logs.join("pipe.log")));
-    let config = config_for(&work, &["logs/*.log*", "logs/*/*.log"]);
+    let _socket = UnixListener::bind(logs.join("socket.log")).unwrap();
+    append(&logs.join("empty.log"), "");
+    std::os::unix::fs::symlink("nowhere", logs.join("dangling.log")).unwrap();
+    let config = config_for(&work, &["logs/*.log*"]);
     let daemon = start_with_config(&config);
     daemon.wait_for_truth(generator.truth());
     append(&logs.join("vanishes.log"), "");
     fs::remove_file(logs.join("vanishes.log")).unwrap();
     append(&logs.join("good.log"), &generator.lines(50));
     daemon.wait_for_truth(generator.truth());
-    fs::set_permissions(&closed, Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn what_may_not_be_read_is_said_once_and_counted_when_it_may_be() {
+    let work = WorkDir::new("forbidden");
+    let logs = work.folder("logs");
+    let mut generator = Generator::new("p", 34);
+    append(&logs.join("good.log"), &generator.lines(20));
+    let config = config_for(&work, &["logs/*.log", "logs/closed/*.log"]);
+    let closed = work.folder("logs/closed");
+    let mut behind = Generator::new("q", 35);
+    append(&closed.join("a.log"), &behind.lines(7));
+    append(&logs.join("locked.log"), &behind.lines(5));
+    let mut command = tollkeeper();
+    command.arg("run").arg(&config);
+    if fs::metadata("/proc/self").unwrap().uid() == 0 {
+        // Nothing is forbidden to root, so the daemon runs as somebody else, who owns the files.
+        give_away(work.path());
+        command.uid(NOBODY).gid(NOBODY);
+    }
+    let modes = |mode| {
+        for path in [&closed, &logs.join("locked.log")] {
+            fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+        }
+    };
+    modes(0o000);
+    let mut daemon = match Daemon::spawn_command(&mut command) {
+        Ok(daemon) => daemon,
+        Err(error) => {
+            modes(0o700);
+            tools::skipped("forbidden files", &format!("nobody may start the binary: {error}"));
+            return;
+        }
+    };
+    daemon.wait_ready();
+    daemon.wait_for_truth(generator.truth());
+    daemon.wait_for("both paths to be told", |scrape| {
+        scrape.count("tollkeeper_ingest_unreadable_paths", &[]) == 2
+    });
+    let stderr = daemon.stderr();
+    for (what, name) in [("can't be opened", "locked.log"), ("can't be listed", "logs/closed")] {
+        let said = stderr.lines().filter(|line| line.contains(what) && line.contains(name));
+        assert_eq!(said.count(), 1, "{name}: {stderr}");
+    }
+    modes(0o700);
+    daemon.wait_for_requests(20 + 7 + 5);
+    daemon.wait_for("no path to be left", |scrape| {
+        scrape.count("tollkeeper_ingest_unreadable_paths", &[]) == 0
+    });
+}
+
+/// The user without rights, as Linux numbers it.
+const NOBODY: u32 = 65_534;
+
+fn give_away(path: &Path) {
+    chown(path, Some(NOBODY), Some(NOBODY)).unwrap();
+    if path.is_dir() {
+        for entry in fs::read_dir(path).unwrap() {
+            give_away(&entry.unwrap().path());
+        }
+    }
 }
 
 fn config_for(work: &WorkDir, include: &[&str]) -> std::path::PathBuf {

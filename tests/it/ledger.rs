@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-use crate::support::daemon::{Daemon, output_of, run_arguments};
+use crate::support::daemon::{Daemon, output_of, run_arguments, tollkeeper};
 use crate::support::truth::Generator;
 use crate::support::wait::{SOON, wait_until};
 use crate::support::work_dir::{WorkDir, files_under};
@@ -20,6 +20,19 @@ fn filled(work: &WorkDir) -> (PathBuf, PathBuf, Generator) {
     daemon.wait_for_truth(generator.truth());
     daemon.terminate();
     (log, ledger, generator)
+}
+
+#[test]
+fn a_ledger_named_without_a_folder_is_made_where_one_is() {
+    let work = WorkDir::new("relative");
+    let mut generator = Generator::new("r", 62);
+    work.file("app.log", generator.lines(20));
+    let mut command = tollkeeper();
+    command.arg("run").args(run_arguments(Path::new("app.log"), Path::new("ledger")));
+    let mut daemon = Daemon::spawn_command(command.current_dir(work.path())).unwrap();
+    daemon.wait_ready();
+    daemon.wait_for_truth(generator.truth());
+    assert!(work.join("ledger/db").is_file());
 }
 
 fn run(log: &Path, ledger: &Path) -> Output {

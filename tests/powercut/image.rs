@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, SystemTime};
 
-use crate::{Outcome, Random, WRITER_COMMITS, WRITER_DIR, workload};
+use crate::{Outcome, Random, WRITER_COMMITS, WRITER_DIR, tool, workload};
 
 pub(crate) struct FileSystem {
     pub(crate) name: &'static str,
@@ -80,7 +80,7 @@ pub(crate) fn run(kind: &FileSystem, copies: u64, random: &mut Random) -> Outcom
     let home = tempfile::tempdir().unwrap();
     let image = home.path().join("image");
     File::create(&image).and_then(|file| file.set_len(kind.size)).unwrap();
-    let made = call(Command::new(kind.mkfs[0]).args(&kind.mkfs[1..]).arg(&image));
+    let made = call(Command::new(tool(kind.mkfs[0])).args(&kind.mkfs[1..]).arg(&image));
     if let Err(error) = made {
         return Outcome::Skipped(error);
     }

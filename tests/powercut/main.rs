@@ -2,8 +2,9 @@
 //! acknowledged commit, whole, and at most the one that was being written.
 //!
 //! `TOLLKEEPER_POWERCUT_ROUNDS` sets how many rebuilds are tried (40 without it),
-//! `TOLLKEEPER_POWERCUT_SEED` repeats a run, `TOLLKEEPER_TOOLS` names a folder with tools that are
-//! not installed. What a machine can't do is skipped with a line that says so.
+//! `TOLLKEEPER_POWERCUT_SEED` repeats a run. Tools that are not installed are looked for in the
+//! folder that `TOLLKEEPER_TOOLS` names and where `tests/tools` unpacks them. What a machine can't do
+//! is skipped with a line that says so.
 #![expect(clippy::print_stdout, reason = "this is the report of a test without a harness")]
 #![expect(
     clippy::unwrap_used,
@@ -18,7 +19,7 @@ mod trace;
 mod workload;
 
 use std::hash::{BuildHasher, RandomState};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Set in the process that writes until it is killed or done: the ledger's folder.
 const WRITER_DIR: &str = "TOLLKEEPER_POWERCUT_DIR";
@@ -66,6 +67,18 @@ fn report(name: &str, outcome: Outcome) {
         Outcome::Passed(what) => println!("passed: {name}: {what}"),
         Outcome::Skipped(why) => println!("skipped: {name}: {why}"),
     }
+}
+
+/// Returns the path of a program; its name alone where it is found nowhere.
+fn tool(name: &str) -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .chain(std::env::var_os("TOLLKEEPER_TOOLS").map(PathBuf::from))
+        .chain(["/usr/sbin".into(), "/sbin".into()])
+        .chain([Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/bin")])
+        .map(|folder| folder.join(name))
+        .find(|path| path.is_file())
+        .unwrap_or_else(|| name.into())
 }
 
 fn number(variable: &str) -> Option<u64> {

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::trace::{self, Event, What};
-use crate::{Outcome, Random, WRITER_COMMITS, WRITER_DIR, workload};
+use crate::{Outcome, Random, WRITER_COMMITS, WRITER_DIR, tool, workload};
 
 /// Commits of the traced run, with several folds and compactions among them.
 const COMMITS: u64 = 200;
@@ -37,7 +37,9 @@ pub(crate) fn run(rounds: u64, random: &mut Random) -> Outcome {
             assert!(words.contains("ptrace"), "the writer failed: {words}");
             return Outcome::Skipped(format!("processes can't be traced: {}", words.trim()));
         }
-        Err(error) => return Outcome::Skipped(format!("can't run `{strace}`: {error}")),
+        Err(error) => {
+            return Outcome::Skipped(format!("can't run `{}`: {error}", strace.display()));
+        }
     };
     assert!(traced.status.success());
     let events = trace::parse(&fs::read_to_string(&file).unwrap(), dir.to_str().unwrap());
@@ -187,14 +189,4 @@ fn apply(
         }
         _ => {}
     }
-}
-
-/// Returns how to call a tool that may lie in the folder of tools instead of being installed.
-fn tool(name: &str) -> String {
-    let folder = std::env::var_os("TOLLKEEPER_TOOLS").map(std::path::PathBuf::from);
-    folder
-        .into_iter()
-        .flat_map(|folder| [folder.join(name), folder.join("usr/bin").join(name)])
-        .find(|path| path.exists())
-        .map_or_else(|| name.to_owned(), |path| path.to_string_lossy().into_owned())
 }

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex};
@@ -46,14 +46,13 @@ pub(crate) struct Daemon {
 impl Daemon {
     /// Starts `tollkeeper run ARGUMENTS` without waiting for anything.
     pub(crate) fn spawn(arguments: &[&OsStr]) -> Self {
-        let mut child = tollkeeper()
-            .arg("run")
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the binary starts");
+        Self::spawn_command(tollkeeper().arg("run").args(arguments)).expect("the binary starts")
+    }
+
+    /// Starts a command of one's own that runs the daemon, without waiting for anything.
+    pub(crate) fn spawn_command(command: &mut Command) -> io::Result<Self> {
+        let mut child =
+            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
         let stderr = Arc::new(Mutex::new(String::new()));
         let pipe = child.stderr.take().expect("stderr is piped");
         let sink = Arc::clone(&stderr);
@@ -64,7 +63,7 @@ impl Daemon {
                 sink.push('\n');
             }
         });
-        Self { child, stderr, reader: Some(reader) }
+        Ok(Self { child, stderr, reader: Some(reader) })
     }
 
     /// Starts `tollkeeper run PATTERN --ledger LEDGER` on a free port and waits until it is ready.

@@ -6,7 +6,7 @@
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read, Seek};
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
@@ -62,10 +62,12 @@ pub(super) enum Content {
 }
 
 impl Content {
-    /// Opens `path` if it still is the file `key`; another file there is `NotFound`.
+    /// Opens `path` if it still is the file `key`; anything else there is `NotFound`.
     pub(super) fn open(path: &Path, key: FileKey) -> io::Result<Self> {
-        let file = File::open(path)?;
-        if FileKey::of(&file.metadata()?) != key {
+        // A pipe may have come there since the look, and opening it would wait for a writer.
+        let file = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
+        let metadata = file.metadata()?;
+        if !metadata.is_file() || FileKey::of(&metadata) != key {
             return Err(io::Error::new(io::ErrorKind::NotFound, "another file took its place"));
         }
         let mut magic = [0; 2];
@@ -214,5 +216,98 @@ impl Gzip {
             },
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::process::Command;
+    use std::sync::mpsc;
+    use std::thread;
+    use std::time::Duration;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn decoded(file: File) -> io::Result<Vec<u8>> {
+        let mut content = Vec::new();
+        decoded_reader(file)?.read_to_end(&mut content)?;
+        Ok(content)
+    }
+
+    fn decoded_file(bytes: &[u8]) -> io::Result<Vec<u8>> {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(bytes).unwrap();
+        file.rewind().unwrap();
+        decoded(file)
+    }
+
+    #[test]
+    fn decoded_reader_tells_gzip_by_its_first_bytes_only() {
+        let two_members = [gzip(b"one\n"), gzip(b"two\n")].concat();
+        let cases: &[(&[u8], &[u8])] = &[
+            (b"", b""),
+            (b"{", b"{"),
+            (b"\x1f", b"\x1f"),
+            (b"{}\n{}\n", b"{}\n{}\n"),
+            (b"a\x1f\x8b", b"a\x1f\x8b"),
+            (&gzip(b""), b""),
+            (&two_members, b"one\ntwo\n"),
+        ];
+        for (bytes, content) in cases {
+            assert_eq!(decoded_file(bytes).unwrap(), *content, "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn decoded_reader_says_that_gzip_is_cut_or_damaged() {
+        let whole = gzip(&b"a line of a log\n".repeat(100));
+        let cut = decoded_file(&whole[..whole.len() - 4]).unwrap_err();
+        assert_eq!(cut.kind(), io::ErrorKind::UnexpectedEof);
+        assert!(decoded_file(b"\x1f\x8bthis is not gzip").is_err());
+    }
+
+    #[test]
+    fn decoded_reader_reads_a_pipe_from_its_first_byte() {
+        for bytes in [b"{}\n".to_vec(), gzip(b"{}\n")] {
+            let (reader, mut writer) = io::pipe().unwrap();
+            let feeder = thread::spawn(move || {
+                // Byte by byte: the first two need not come together.
+                bytes.iter().try_for_each(|byte| writer.write_all(&[*byte]))
+            });
+            let file = File::from(std::os::fd::OwnedFd::from(reader));
+            assert_eq!(decoded(file).unwrap(), b"{}\n");
+            feeder.join().unwrap().unwrap();
+        }
+    }
+
+    #[test]
+    fn a_pipe_in_the_place_of_a_file_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("app.log");
+        let made = Command::new("mkfifo").arg(&path).status().unwrap();
+        assert!(made.success());
+        // Also when the pipe got the inode number of the file that was there.
+        let same = FileKey::of(&path.metadata().unwrap());
+        let another = FileKey { inode: same.inode.wrapping_add(1), ..same };
+        for key in [same, another] {
+            let (opened, result) = mpsc::channel();
+            let path = path.clone();
+            thread::spawn(move || {
+                let outcome = Content::open(&path, key).map(drop).map_err(|error| error.kind());
+                opened.send(outcome)
+            });
+            let outcome = result.recv_timeout(Duration::from_secs(10));
+            assert_eq!(outcome, Ok(Err(io::ErrorKind::NotFound)));
+        }
     }
 }
