@@ -55,7 +55,7 @@ fn is_config(name: &str) -> bool {
 
 /// Reads and checks a config file.
 pub(super) fn load_config(path: &Path) -> Result<Config, ConfigError> {
-    let text = std::fs::read_to_string(path)
+    let text = daemon::read_text(path)
         .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
     let folder = path.parent().unwrap_or(Path::new(""));
     let wrong = |problems| ConfigError::Wrong { problems };

@@ -22,7 +22,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 
 pub use committer::CommitError;
-pub use open::{BookFileError, OpenError, load_book, open_ledger};
+pub use open::{BookFileError, OpenError, load_book, open_ledger, read_text};
 pub use progress::LogLines;
 
 use self::committer::Books;

@@ -1,6 +1,7 @@
 //! Opening what the daemon works with: the ledger and the price files.
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use crate::ledger::state::{Ledger, Settings};
@@ -96,6 +97,27 @@ fn move_aside(dir: &Path, now: UnixMillis, source: StoreError) -> OpenError {
     }
 }
 
+/// Largest config or price file. They are written by people; what is larger is another file by
+/// mistake, such as a log, and would keep the parser busy for minutes.
+const TEXT_BYTES_MAX: u64 = 4 << 20;
+
+/// Reads a config or price file.
+///
+/// # Errors
+/// Those of the system, and one for a file that is too large to be either.
+pub fn read_text(path: &Path) -> std::io::Result<String> {
+    let mut text = String::new();
+    std::fs::File::open(path)?.take(TEXT_BYTES_MAX + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > TEXT_BYTES_MAX {
+        let why = format!(
+            "it is larger than {} MiB, so it is neither a config nor a price file",
+            TEXT_BYTES_MAX >> 20
+        );
+        return Err(std::io::Error::new(std::io::ErrorKind::FileTooLarge, why));
+    }
+    Ok(text)
+}
+
 /// Returns the shipped price book with the user's files laid over it in order.
 ///
 /// # Errors
@@ -104,7 +126,7 @@ pub fn load_book<P: AsRef<Path>>(files: &[P]) -> Result<Book, BookFileError> {
     let mut book = Book::shipped()?;
     for file in files {
         let path = file.as_ref();
-        let text = std::fs::read_to_string(path)
+        let text = read_text(path)
             .map_err(|source| BookFileError::Read { path: path.to_owned(), source })?;
         book.overlay(&path.display().to_string(), &text).map_err(|problems| {
             let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();

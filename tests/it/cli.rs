@@ -214,6 +214,17 @@ fn a_closed_pipe_ends_a_scan_in_silence() {
 }
 
 #[test]
+fn a_log_that_is_given_as_a_config_is_refused_at_once() {
+    let work = WorkDir::new("log-as-config");
+    let log = work.file("config.toml", QUOTED_LINE.repeat(20_000));
+    let output = output_of(&["check".as_ref(), "config".as_ref(), log.as_ref()]);
+    assert_eq!(output.status.code(), Some(2));
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.contains("neither a config nor a price file"), "{stderr}");
+    assert!(!stderr.contains("claude"), "{stderr}");
+}
+
+#[test]
 fn a_right_config_passes_the_check() {
     let work = WorkDir::new("right");
     let file = work.file("t.toml", "[[source]]\nname = \"app\"\ninclude = [\"logs/*.log\"]\n");
