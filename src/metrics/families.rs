@@ -1,166 +1,36 @@
-//! The snapshot as metric families and as text.
+//! The families of prices, logs and the ledger.
 
 use std::collections::BTreeMap;
 
 use prometheus::proto::{LabelPair, MetricFamily};
-use prometheus::{Encoder, TextEncoder};
 
 use super::builder::{Family, float, pair};
 use super::names;
+use super::series::Group;
 use super::snapshot::{COMMIT_US_BOUNDS, Snapshot};
-use crate::config::label_name;
-use crate::ledger::amounts::Amounts;
 use crate::ledger::delta::Ingest;
-use crate::ledger::histogram::{DURATION_MS_BOUNDS, TOKEN_BOUNDS};
 use crate::model::money::Usd;
 use crate::model::names::{Capped, FileChange, LineResult, RecordKind, Reject};
 use crate::model::series::{ContextBand, SeriesKey, UNKNOWN};
 use crate::model::time::UnixMillis;
-use crate::model::tokens::TokenClass;
 use crate::price::{Book, Price};
 
-/// Series that show the same labels, added up.
-struct Group<'s> {
-    labels: Vec<LabelPair>,
-    /// One of the series, for what the labels decide alone.
-    example: &'s SeriesKey,
-    amounts: Amounts,
-}
-
-/// Returns the page in the Prometheus text format, version 0.0.4.
-///
-/// # Errors
-/// Those of the encoder, which needs every family to have samples and a name.
-pub fn render(snapshot: &Snapshot, now: UnixMillis) -> prometheus::Result<Vec<u8>> {
-    let groups = group(snapshot);
-    let mut families = amounts_families(&groups);
-    families.extend(price_families(snapshot, &groups, now));
+/// Returns what is shown beside the sums of the series, which are `groups`.
+pub(super) fn beside_series(
+    snapshot: &Snapshot,
+    groups: &[Group],
+    now: UnixMillis,
+) -> Vec<MetricFamily> {
+    let mut families: Vec<_> = price_families(snapshot, groups, now).collect();
     families.extend(ingest_families(snapshot, now));
     families.extend(ledger_families(snapshot));
     families.extend(prometheus::gather());
-    let mut page = Vec::new();
-    TextEncoder::new().encode(&families, &mut page)?;
-    Ok(page)
-}
-
-fn group(snapshot: &Snapshot) -> Vec<Group<'_>> {
-    let mut groups: BTreeMap<Vec<&str>, Group<'_>> = BTreeMap::new();
-    for (series, amounts) in &snapshot.series {
-        let mut values = vec![
-            series.provider.as_str(),
-            &series.account,
-            &series.region,
-            &series.model,
-            series.route.as_str(),
-            series.tier.as_str(),
-        ];
-        if snapshot.labels.principal {
-            values.push(&series.principal);
-        }
-        for chosen in &snapshot.labels.attributes {
-            // A series from before an attribute was chosen has no value for it.
-            let found = series.attributes.iter().find(|(name, _)| name == chosen);
-            values.push(found.map_or("", |(_, value)| value));
-        }
-        groups
-            .entry(values)
-            .or_insert_with_key(|values| Group {
-                labels: label_names(snapshot).iter().zip(values).map(|(n, v)| pair(n, v)).collect(),
-                example: series,
-                amounts: Amounts::default(),
-            })
-            .amounts
-            .merge(amounts);
-    }
-    groups.into_values().collect()
-}
-
-fn label_names(snapshot: &Snapshot) -> Vec<String> {
-    let canonical = ["provider", "account", "region", "model", "route", "tier"];
-    let mut names: Vec<String> = canonical.map(str::to_owned).to_vec();
-    if snapshot.labels.principal {
-        names.push("principal".to_owned());
-    }
-    names.extend(snapshot.labels.attributes.iter().map(|key| label_name(key)));
-    names
-}
-
-fn amounts_families(groups: &[Group<'_>]) -> Vec<MetricFamily> {
-    let mut requests = Family::new(names::REQUESTS);
-    let mut errors = Family::new(names::ERRORS);
-    let mut stop_reasons = Family::new(names::STOP_REASONS);
-    let mut empty = Family::new(names::EMPTY_RESPONSES);
-    let mut tokens = Family::new(names::TOKENS);
-    let mut reasoning = Family::new(names::REASONING_TOKENS);
-    let mut cost = Family::new(names::COST);
-    let mut reported = Family::new(names::REPORTED_COST);
-    let mut unpriced = Family::new(names::UNPRICED_TOKENS);
-    let mut approximated = Family::new(names::APPROXIMATED);
-    for Group { labels, amounts, .. } in groups {
-        for ((operation, outcome), count) in amounts.requests.iter() {
-            let own = [("operation", operation.as_str()), ("outcome", outcome.as_str())];
-            requests.add(labels, &own, float(count));
-        }
-        for (code, count) in amounts.errors.iter() {
-            errors.add(labels, &[("error_code", code.as_str())], float(count));
-        }
-        for (reason, count) in amounts.stop_reasons.iter() {
-            stop_reasons.add(labels, &[("stop_reason", reason.as_str())], float(count));
-        }
-        empty.add(labels, &[], float(amounts.empty_responses));
-        reasoning.add(labels, &[], float(amounts.reasoning_tokens));
-        reported.add(labels, &[], amounts.reported_cost.to_f64());
-        for class in TokenClass::ALL {
-            let own = [("token_class", class.as_str())];
-            tokens.add(labels, &own, float(amounts.tokens.get(class)));
-            cost.add(labels, &own, amounts.cost.get(class).to_f64());
-        }
-        for ((class, reason), count) in amounts.unpriced.iter() {
-            let own = [("token_class", class.as_str()), ("reason", reason.as_str())];
-            unpriced.add(labels, &own, float(count));
-        }
-        for (approximation, count) in amounts.approximated.iter() {
-            approximated.add(labels, &[("reason", approximation.as_str())], float(count));
-        }
-    }
-    let counters = [
-        requests,
-        errors,
-        stop_reasons,
-        empty,
-        tokens,
-        reasoning,
-        cost,
-        reported,
-        unpriced,
-        approximated,
-    ];
-    let mut families: Vec<_> = counters.into_iter().filter_map(Family::finish).collect();
-    families.extend(histogram_families(groups));
     families
-}
-
-fn histogram_families(groups: &[Group<'_>]) -> impl Iterator<Item = MetricFamily> {
-    let mut duration = Family::new(names::DURATION);
-    let mut first_token = Family::new(names::FIRST_TOKEN);
-    let mut input = Family::new(names::INPUT_TOKENS);
-    let mut output = Family::new(names::OUTPUT_TOKENS);
-    for Group { labels, amounts, .. } in groups {
-        if amounts.duration_ms.count() > 0 {
-            duration.add_histogram(labels, &amounts.duration_ms, &DURATION_MS_BOUNDS, 1_000.0);
-        }
-        if amounts.first_byte_ms.count() > 0 {
-            first_token.add_histogram(labels, &amounts.first_byte_ms, &DURATION_MS_BOUNDS, 1_000.0);
-        }
-        input.add_histogram(labels, &amounts.input_tokens, &TOKEN_BOUNDS, 1.0);
-        output.add_histogram(labels, &amounts.output_tokens, &TOKEN_BOUNDS, 1.0);
-    }
-    [duration, first_token, input, output].into_iter().filter_map(Family::finish)
 }
 
 fn price_families(
     snapshot: &Snapshot,
-    groups: &[Group<'_>],
+    groups: &[Group],
     now: UnixMillis,
 ) -> impl Iterator<Item = MetricFamily> {
     // Who called and how much does not change the price of a token of the first context band.

@@ -1,13 +1,15 @@
 //! What `/metrics` shows: the committed [`Snapshot`] as Prometheus families.
 //!
-//! [`names`] lists every metric; `families` fills them; [`snapshot`] is what the committer
-//! publishes. It may use the core and `config`. It must never hold a number of its own: a scrape
+//! [`names`] lists every metric; `series` and `families` fill them, `page` writes them as text;
+//! [`snapshot`] is what the committer publishes. It may use the core and `config`. It must never hold a number of its own: a scrape
 //! shows what the last commit published, and nothing that is not durable.
 
 mod builder;
 mod families;
 pub mod names;
+mod page;
+mod series;
 pub mod snapshot;
 
-pub use families::render;
+pub use page::Page;
 pub use snapshot::{LedgerFacts, Snapshot, SourceFacts};
