@@ -20,7 +20,7 @@ use crate::price::Book;
 use crate::store::{LedgerStore, StoreError};
 
 /// Shortest time between two commits while lines trickle in. A commit after a pause does not wait.
-const PACE: Duration = Duration::from_millis(25);
+const PACE: Duration = Duration::from_millis(40);
 /// Time between two commits while a backlog streams in.
 const PACE_IN_BACKLOG: Duration = Duration::from_millis(150);
 /// Records in one booking that tell a backlog from a trickle.

@@ -20,7 +20,7 @@ use crate::source::file::bell::Bell;
 use crate::source::file::{FileSource, Look, Problem};
 
 /// Shortest time between two sweeps while lines trickle in; bounds what a busy writer costs.
-const PACE: Duration = Duration::from_millis(25);
+const PACE: Duration = Duration::from_millis(40);
 
 /// A source with what the tailer knows of it.
 pub(super) struct Followed {

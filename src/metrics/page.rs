@@ -13,7 +13,9 @@ use super::series::{BY_SERIES, Group, family, group};
 use super::snapshot::Snapshot;
 use crate::model::time::UnixMillis;
 
-/// Groups of series in one piece; with every bucket of a histogram this is about 150 KB of text.
+/// Text that is sent at once where there is as much, so that a small page is one piece.
+const PIECE_BYTES: usize = 64 << 10;
+/// Groups of series in one part of a piece; with every bucket of a histogram this is about 150 KB of text.
 const PIECE_GROUPS: usize = 32;
 
 /// A page in the Prometheus text format, version 0.0.4; iterates over its pieces.
@@ -51,7 +53,8 @@ impl Page {
         }
     }
 
-    fn piece(&mut self) -> Option<prometheus::Result<Vec<u8>>> {
+    /// Returns the text of the next few groups of one family, or of everything beside the series.
+    fn part(&mut self) -> Option<prometheus::Result<Vec<u8>>> {
         while let Some(&(metric, fill)) = BY_SERIES.get(self.family) {
             let rest = self.groups.get(self.written..).unwrap_or_default();
             let Some(piece) = rest.chunks(self.piece_groups).next() else {
@@ -79,7 +82,15 @@ impl Iterator for Page {
     type Item = prometheus::Result<Vec<u8>>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.piece()
+        let mut piece = Vec::new();
+        while piece.len() < PIECE_BYTES {
+            match self.part() {
+                Some(Ok(mut part)) => piece.append(&mut part),
+                Some(Err(error)) => return Some(Err(error)),
+                None => break,
+            }
+        }
+        (!piece.is_empty()).then_some(Ok(piece))
     }
 }
 
