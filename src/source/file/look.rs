@@ -62,7 +62,8 @@ impl FileSource {
     pub(super) fn look_at_everything(&mut self, emit: Emit<'_>) -> ControlFlow<()> {
         let mut view = self.globs.look();
         for log in self.logs.values_mut() {
-            if log.modified_ns > i64::MIN {
+            // A look at its end alone may have seen the time of what replaced its content.
+            if log.modified_ns > i64::MIN && (!log.unchecked || log.is_blank()) {
                 log.modified_before_ns = log.modified_ns;
             }
         }
