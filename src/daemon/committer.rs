@@ -196,6 +196,10 @@ impl Committer {
         self.facts.ids = ledger.seen().len() as u64;
         let snapshot = Snapshot {
             series: ledger.totals().map(|(_, key, totals)| (key.clone(), totals.clone())).collect(),
+            signals: ledger
+                .signals()
+                .map(|(_, key, totals)| (key.clone(), totals.clone()))
+                .collect(),
             ingest: ledger.ingest().clone(),
             overflow: ledger.overflow().clone(),
             ledger: self.facts.clone(),

@@ -11,7 +11,8 @@ use super::draft::Draft;
 use super::paths::Field;
 use super::{Approximations, Invocation, Reject, scalar, usage};
 use crate::model::error_class::{self, ErrorClass};
-use crate::model::names::{Operation, Outcome, RecordKind, StopReason, Tier};
+use crate::model::names::{Approximation, Operation, Outcome, RecordKind, StopReason, Tier};
+use crate::model::time::UnixMillis;
 use crate::model::tokens::TokenClass;
 
 const MODELS: &[Field] = &[
@@ -21,11 +22,13 @@ const MODELS: &[Field] = &[
     Field::AppModel,
     Field::AppModelName,
 ];
-const TIMES: &[Field] = &[Field::Timestamp, Field::AppAtTimestamp, Field::AppTime, Field::AppTs];
+const TIMES: &[Field] =
+    &[Field::Timestamp, Field::AppAtTimestamp, Field::AppTime, Field::AppTs, Field::EmfTime];
 const CALLERS: &[Field] = &[Field::IdentityArn, Field::AppPrincipal, Field::AppRoleArn];
 const STOP_REASONS: &[Field] =
     &[Field::AppStopReason, Field::AppFinishReason, Field::AppStopReasonCamel];
-const LATENCIES: &[Field] = &[Field::AppLatency, Field::AppLatencyCamel, Field::AppDuration];
+const LATENCIES: &[Field] =
+    &[Field::AppLatency, Field::AppLatencyCamel, Field::AppDuration, Field::AppLatencyPascal];
 const FIRST_TOKENS: &[Field] = &[Field::AppFirstToken, Field::AppTimeToFirstToken];
 /// What only a failed call has: codes before texts, since they are exact.
 const ERRORS: &[Field] = &[
@@ -43,17 +46,33 @@ const ERRORS: &[Field] = &[
 
 /// Tells whether a line is such a log: a model, and usage or an error.
 pub(super) fn is_one(draft: &Draft<'_, '_>) -> bool {
+    names_a_model(draft) && (usage::is_there(draft) || error(draft).is_some())
+}
+
+/// Tells whether a line names a model, with or without what it used.
+pub(super) fn names_a_model(draft: &Draft<'_, '_>) -> bool {
     MODELS.iter().any(|&field| draft.raw(field).is_some())
-        && (usage::is_there(draft) || error(draft).is_some())
+}
+
+/// Returns when the line was written.
+pub(super) fn at(draft: &mut Draft<'_, '_>) -> Result<UnixMillis, Reject> {
+    draft.at_any(TIMES)
 }
 
 /// Returns the call that a line tells of.
 pub(super) fn invocation<'l>(draft: &mut Draft<'_, 'l>) -> Result<Invocation<'l>, Reject> {
     let model = MODELS.iter().copied().find(|&field| draft.raw(field).is_some());
     let model_id = draft.model_id(model.ok_or(Reject::MissingField)?)?;
-    let at = draft.at_any(TIMES)?;
-    let error = error(draft);
     let mut approximations = Approximations::NONE;
+    let at = match at(draft) {
+        // What holds the line may tell its time.
+        Err(Reject::MissingField) => {
+            approximations.insert(Approximation::TimeUnknown);
+            UnixMillis::UNKNOWN
+        }
+        at => at?,
+    };
+    let error = error(draft);
     let usage = usage::read(draft, &mut approximations)?;
     if error.is_none() && !usage.is_complete {
         // A total alone does not tell what it would cost.
@@ -107,7 +126,7 @@ fn first_millis(draft: &Draft<'_, '_>, fields: &[Field]) -> Option<u64> {
 
 /// Returns the error of a failed call: the first that the table of known ones has, else an unknown
 /// one if there is any.
-fn error(draft: &Draft<'_, '_>) -> Option<ErrorClass> {
+pub(super) fn error(draft: &Draft<'_, '_>) -> Option<ErrorClass> {
     let status = draft.hint(Field::AppStatus).and_then(|status| u32::try_from(status).ok());
     let status = status.and_then(error_class::of_status);
     let mut is_failed = false;

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use super::paths::Field;
 use super::scalar::{self, Clock};
 use super::slots::Slots;
-use super::{Invocation, Reject, application, bedrock, json};
+use super::{Invocation, Reject, application, batch, bedrock, json};
 use crate::model::names::RecordKind;
 use crate::model::time::UnixMillis;
 use crate::model::tokens::{TokenClass, TokenCounts};
@@ -40,7 +40,8 @@ impl<'l> Draft<'_, 'l> {
         match self.kind() {
             Some(RecordKind::BedrockInvocation) => bedrock::invocation(self),
             Some(RecordKind::Application) => application::invocation(self),
-            None => Err(Reject::UnknownKind),
+            Some(RecordKind::BatchOutput) => batch::invocation(self),
+            _ => Err(Reject::UnknownKind),
         }
     }
 
@@ -57,6 +58,9 @@ impl<'l> Draft<'_, 'l> {
         }
         if application::is_one(self) {
             return Some(RecordKind::Application);
+        }
+        if batch::is_one(self) {
+            return Some(RecordKind::BatchOutput);
         }
         has_model.then_some(RecordKind::BedrockInvocation)
     }
@@ -92,8 +96,7 @@ impl<'l> Draft<'_, 'l> {
     pub(super) fn at(&mut self) -> Result<UnixMillis, Reject> {
         self.raw(Field::Timestamp).ok_or(Reject::MissingField)?;
         let text = self.text(Field::Timestamp).ok_or(Reject::BadTimestamp)?;
-        let at = self.clock.read(&text).ok_or(Reject::BadTimestamp)?;
-        if (EARLIEST..LATEST).contains(&at) { Ok(at) } else { Err(Reject::BadTimestamp) }
+        self.clock.read(&text).ok_or(Reject::BadTimestamp).and_then(believed)
     }
 
     /// Returns when the call was made out of the first of these fields that tells it, as text or as a
@@ -106,9 +109,9 @@ impl<'l> Draft<'_, 'l> {
                 Some(text) => self.clock.read(&text),
                 None => scalar::epoch(raw),
             };
-            match at.filter(|at| (EARLIEST..LATEST).contains(at)) {
-                Some(at) => return Ok(at),
-                None => reject = Reject::BadTimestamp,
+            match at.ok_or(Reject::BadTimestamp).and_then(believed) {
+                Ok(at) => return Ok(at),
+                Err(bad) => reject = bad,
             }
         }
         Err(reject)
@@ -137,6 +140,11 @@ impl<'l> Draft<'_, 'l> {
     pub(super) fn attribute_values(&self) -> Vec<Option<Cow<'l, str>>> {
         self.attributes.iter().map(|&slot| self.text_slot(slot)).collect()
     }
+}
+
+/// Returns `at` if a record can be of that time.
+pub(super) fn believed(at: UnixMillis) -> Result<UnixMillis, Reject> {
+    if (EARLIEST..LATEST).contains(&at) { Ok(at) } else { Err(Reject::BadTimestamp) }
 }
 
 /// Returns the start of `line` that can be used as text as it stands.

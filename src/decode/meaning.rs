@@ -220,7 +220,7 @@ fn broken_fields_are_refused_with_their_reason() {
         (14, "/usage", None, Err(Reject::UnknownKind)),
         (14, "/model_id", None, Err(Reject::UnknownKind)),
         (14, "/model_id", text(""), Err(Reject::BadField)),
-        (14, "/timestamp", None, Err(Reject::MissingField)),
+        (14, "/timestamp", None, Ok(4630)),
         (14, "/billing_estimate_usd", text("a lot"), Ok(4630)),
         (14, "/billing_estimate_usd", Some(json!(-1)), Ok(4630)),
     ] {

@@ -1,8 +1,8 @@
-//! Bytes of a line in, [`Invocation`] or [`Reject`] out.
+//! Bytes of a line in, [`Invocation`], [`SignalRecord`] or [`Reject`] out.
 //!
 //! What lives here: the table of the places that are read (`paths`), the walks to them (`json`), what
 //! records come wrapped in (`wrapping`, `prefix`), and one file per log that says what they mean
-//! (`bedrock`, `application`). It may use `model` only. It
+//! (`bedrock`, `application`, `batch`, `signal`). It may use `model` only. It
 //! must never keep, copy or report body text: bodies are stepped over, and only the named paths are
 //! picked out of them, found by their place in the JSON and not by their spelling.
 
@@ -11,6 +11,7 @@ mod agreement;
 mod application;
 #[cfg(test)]
 mod application_spellings;
+mod batch;
 mod bedrock;
 mod draft;
 mod invocation;
@@ -20,6 +21,7 @@ mod meaning;
 mod paths;
 mod prefix;
 mod scalar;
+mod signal;
 mod slots;
 mod usage;
 mod wrapping;
@@ -29,6 +31,7 @@ mod wrapped;
 pub use crate::model::names::Approximations;
 pub use crate::model::names::Reject;
 pub use invocation::Invocation;
+pub use signal::{Measurement, SignalRecord};
 pub use wrapping::Item;
 
 use std::borrow::Cow;

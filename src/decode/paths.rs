@@ -1,11 +1,11 @@
-//! The one table of the places in a line that are read, and what stands there. Everything that is
-//! not in this table is stepped over unread, above all the text of prompts and answers.
+//! What stands at the places in a line that are read, and the tree of these places, for the walks.
 //!
-//! Sources: the `bedrock` user guide, page `model-invocation-logging`, for the record; botocore's
-//! `bedrock-runtime` service model for Converse bodies; the model parameter pages of the same guide
-//! and real records published by Elastic's `aws_bedrock` integration for the other bodies. For the
-//! wrappings: `CloudWatch Logs` user guide, page `SubscriptionFilters`; botocore's service models
-//! `logs` and `kinesis`; the Lambda developer guide's event examples; Docker's `json-file` driver.
+//! The places themselves are in `table`. What is not in it is stepped over unread, above all the text
+//! of prompts and answers.
+
+mod table;
+
+use table::{DOTTED_KEYS, PATHS};
 
 use super::json::{Slot, Trie, TrieBuilder};
 
@@ -161,241 +161,105 @@ pub(super) enum Field {
     Log,
     JournalMessage,
     NotificationEvent,
+    /// An envelope's log group, which names the Lambda function.
+    LogGroup,
+    /// A `CloudTrail` event: see `decode/signal/cloudtrail.rs`.
+    ApiSource,
+    ApiName,
+    ApiTime,
+    ApiRegion,
+    ApiCaller,
+    ApiAccount,
+    ApiEventId,
+    ApiModelId,
+    VpcEndpointId,
+    InferenceRegion,
+    /// What SNS puts around a message.
+    TopicMessage,
+    TopicArn,
+    /// What `EventBridge` puts around an event.
+    Detail,
+    DetailType,
+    /// A system log of Lambda: see `decode/signal/lambda.rs`.
+    SystemType,
+    SystemRecord,
+    RunId,
+    RunStatus,
+    RunErrorType,
+    RunDuration,
+    RunBilled,
+    RunInit,
+    RunMemorySize,
+    RunMemoryUsed,
+    DroppedRecords,
+    FunctionName,
+    /// An access log of API Gateway: see `decode/signal/gateway.rs`.
+    GatewayStatus,
+    HttpMethod,
+    RouteKey,
+    ResourcePath,
+    ResponseLatency,
+    IntegrationLatency,
+    IntegrationStatus,
+    ErrorResponseType,
+    IntegrationError,
+    RequestTime,
+    RequestTimeEpoch,
+    /// Metrics of `CloudWatch`: see `decode/signal/cloudwatch.rs`.
+    StreamName,
+    Namespace,
+    MetricName,
+    Dimensions,
+    MetricModelId,
+    MetricTier,
+    QueueName,
+    MetricSum,
+    MetricCount,
+    MetricMax,
+    QueryResults,
+    QueryLabel,
+    QueryTimes,
+    QueryValues,
+    /// Metrics embedded in a log line.
+    EmfTime,
+    EmfNamespace,
+    EmfModelId,
+    EmfInvocations,
+    EmfLatency,
+    EmfClientErrors,
+    EmfServerErrors,
+    EmfThrottles,
+    EmfInput,
+    EmfOutput,
+    EmfCacheRead,
+    EmfCacheWrite,
+    EmfFirstToken,
+    EmfQuotaTokens,
+    /// Batch inference: see `decode/batch.rs` and `decode/signal/batch.rs`.
+    BatchRecordId,
+    BatchOutput,
+    BatchErrorCode,
+    ManifestTotal,
+    ManifestSuccess,
+    ManifestError,
+    ManifestInput,
+    ManifestOutput,
+    /// An application's log line that is no call.
+    Level,
+    Severity,
+    LevelName,
+    ShortMessage,
+    /// Usage of an application in an embedded metric.
+    FlatInputPascal,
+    FlatOutputPascal,
+    AppLatencyPascal,
 }
 
 /// How many fields there are; the slots from here on are the attributes.
-pub(super) const FIELDS: usize = Field::NotificationEvent as usize + 1;
+pub(super) const FIELDS: usize = Field::AppLatencyPascal as usize + 1;
 
 /// Where the attributes stand.
 const METADATA: &str = "requestMetadata";
-
-/// Places that stand together, under each of the paths in front of them.
-type Group = (&'static [&'static str], &'static [(&'static str, Field)]);
-
-/// A body is one object, or an array of the chunks of a stream.
-const OUTPUT_BODY: &[&str] = &["output.outputBodyJson", "output.outputBodyJson[]"];
-/// Nova wraps the usage of a stream once more.
-const BODY_USAGE: &[&str] = &[
-    "output.outputBodyJson.usage",
-    "output.outputBodyJson[].usage",
-    "output.outputBodyJson[].metadata.usage",
-];
-
-const PATHS: &[Group] = &[
-    (
-        &[""],
-        &[
-            ("schemaType", Field::SchemaType),
-            ("timestamp", Field::Timestamp),
-            ("accountId", Field::AccountId),
-            ("region", Field::Region),
-            ("requestId", Field::RequestId),
-            ("operation", Field::Operation),
-            ("modelId", Field::ModelId),
-            ("identity.arn", Field::IdentityArn),
-            ("identity[].arn", Field::IdentityArn),
-            ("errorCode", Field::ErrorCode),
-        ],
-    ),
-    (
-        &["input"],
-        &[
-            ("inputTokenCount", Field::Input),
-            ("cacheReadInputTokenCount", Field::CacheRead),
-            ("cacheWriteInputTokenCount", Field::CacheWrite),
-            ("inputBodyJson.max_tokens", Field::MaxTokens),
-            ("inputBodyJson.inferenceConfig.maxTokens", Field::MaxTokens),
-            ("inputBodyJson.max_tokens_to_sample", Field::MaxTokens),
-            ("inputBodyJson.max_gen_len", Field::MaxTokens),
-            ("inputBodyJson.textGenerationConfig.maxTokenCount", Field::MaxTokens),
-            ("inputBodyJson.serviceTier.type", Field::TierAsked),
-            ("inputBodyJson.service_tier", Field::TierAsked),
-        ],
-    ),
-    (&["output"], &[("outputTokenCount", Field::Output)]),
-    (
-        OUTPUT_BODY,
-        &[
-            ("serviceTier.type", Field::TierServed),
-            ("trace.promptRouter.invokedModelId", Field::InvokedModelId),
-            ("metrics.latencyMs", Field::Latency),
-            ("amazon-bedrock-guardrailAction", Field::GuardrailAction),
-            ("stopReason", Field::StopReason),
-            ("stop_reason", Field::StopReason),
-            ("finish_reason", Field::StopReason),
-            ("completionReason", Field::StopReason),
-            ("results[].completionReason", Field::StopReason),
-            ("outputs[].stop_reason", Field::StopReason),
-            ("generations[].finish_reason", Field::StopReason),
-            ("choices[].finish_reason", Field::StopReason),
-            ("inputTextTokenCount", Field::BodyInput),
-            ("results[].tokenCount", Field::BodyOutput),
-            ("totalOutputTextTokenCount", Field::BodyOutput),
-            ("prompt_token_count", Field::BodyInput),
-            ("generation_token_count", Field::BodyOutput),
-        ],
-    ),
-    (
-        &["output.outputBodyJson[]"],
-        &[
-            ("delta.stop_reason", Field::StopReason),
-            ("messageStop.stopReason", Field::StopReason),
-            ("metadata.metrics.latencyMs", Field::Latency),
-            ("message.usage.input_tokens", Field::StartInput),
-            ("message.usage.output_tokens", Field::StartOutput),
-            ("message.usage.cache_read_input_tokens", Field::StartCacheRead),
-            ("message.usage.cache_creation_input_tokens", Field::StartCacheWrite),
-            ("message.usage.cache_creation.ephemeral_5m_input_tokens", Field::BodyWrite5m),
-            ("message.usage.cache_creation.ephemeral_1h_input_tokens", Field::BodyWrite1h),
-        ],
-    ),
-    (
-        &[
-            "output.outputBodyJson.amazon-bedrock-invocationMetrics",
-            "output.outputBodyJson[].amazon-bedrock-invocationMetrics",
-        ],
-        &[
-            ("inputTokenCount", Field::MetricsInput),
-            ("outputTokenCount", Field::MetricsOutput),
-            ("cacheReadInputTokenCount", Field::MetricsCacheRead),
-            ("cacheWriteInputTokenCount", Field::MetricsCacheWrite),
-            ("invocationLatency", Field::MetricsLatency),
-            ("firstByteLatency", Field::MetricsFirstByte),
-        ],
-    ),
-    (
-        BODY_USAGE,
-        &[
-            ("inputTokens", Field::BodyInput),
-            ("outputTokens", Field::BodyOutput),
-            ("totalTokens", Field::BodyTotal),
-            ("cacheReadInputTokens", Field::ConverseCacheRead),
-            ("cacheWriteInputTokens", Field::ConverseCacheWrite),
-            ("cacheReadInputTokenCount", Field::BodyCacheRead),
-            ("cacheWriteInputTokenCount", Field::BodyCacheWrite),
-            ("cacheDetails[].ttl", Field::DetailTtl),
-            ("cacheDetails[].inputTokens", Field::DetailTokens),
-            ("cacheDetails[]", Field::DetailEnd),
-            ("input_tokens", Field::BodyInput),
-            ("output_tokens", Field::BodyOutput),
-            ("cache_read_input_tokens", Field::BodyCacheRead),
-            ("cache_creation_input_tokens", Field::BodyCacheWrite),
-            ("cache_creation.ephemeral_5m_input_tokens", Field::BodyWrite5m),
-            ("cache_creation.ephemeral_1h_input_tokens", Field::BodyWrite1h),
-            ("output_tokens_details.reasoning_tokens", Field::BodyReasoning),
-            ("completion_tokens_details.reasoning_tokens", Field::BodyReasoning),
-        ],
-    ),
-    (
-        &[""],
-        &[
-            ("model_id", Field::AppModelId),
-            ("gen_ai.request.model", Field::AppModelRequested),
-            ("model", Field::AppModel),
-            ("model_name", Field::AppModelName),
-            ("@timestamp", Field::AppAtTimestamp),
-            ("time", Field::AppTime),
-            ("ts", Field::AppTs),
-            ("request_id", Field::AppRequestId),
-            ("account_id", Field::AppAccountId),
-            ("aws_region", Field::AppRegion),
-            ("principal", Field::AppPrincipal),
-            ("role_arn", Field::AppRoleArn),
-            ("billing_estimate_usd", Field::AppEstimate),
-            ("stop_reason", Field::AppStopReason),
-            ("finish_reason", Field::AppFinishReason),
-            ("stopReason", Field::AppStopReasonCamel),
-            ("latency_ms", Field::AppLatency),
-            ("latencyMs", Field::AppLatencyCamel),
-            ("duration_ms", Field::AppDuration),
-            ("ttft_ms", Field::AppFirstToken),
-            ("time_to_first_token_ms", Field::AppTimeToFirstToken),
-            ("error_code", Field::AppErrorCode),
-            ("error.code", Field::AppErrorInnerCode),
-            ("error.type", Field::AppErrorInnerType),
-            ("error", Field::AppError),
-            ("error.message", Field::AppErrorMessage),
-            ("exception", Field::AppException),
-            ("exception.type", Field::AppExceptionType),
-            ("exception.message", Field::AppExceptionMessage),
-            ("status_code", Field::AppStatus),
-        ],
-    ),
-    (
-        &["usage"],
-        &[
-            ("input_tokens", Field::AppInput),
-            ("output_tokens", Field::AppOutput),
-            ("total_tokens", Field::AppTotal),
-            ("cache_read_input_tokens", Field::AppCacheRead),
-            ("cache_creation_input_tokens", Field::AppCacheWrite),
-            ("cache_creation.ephemeral_5m_input_tokens", Field::AppWrite5m),
-            ("cache_creation.ephemeral_1h_input_tokens", Field::AppWrite1h),
-            ("output_tokens_details.reasoning_tokens", Field::AppReasoning),
-            ("completion_tokens_details.reasoning_tokens", Field::AppReasoning),
-            ("prompt_tokens", Field::AppPrompt),
-            ("completion_tokens", Field::AppCompletion),
-            ("prompt_tokens_details.cached_tokens", Field::AppCached),
-            ("input_tokens_details.cached_tokens", Field::AppCached),
-            ("inputTokens", Field::AppInputCamel),
-            ("outputTokens", Field::AppOutputCamel),
-            ("totalTokens", Field::AppTotalCamel),
-            ("cacheReadInputTokens", Field::AppCacheReadCamel),
-            ("cacheWriteInputTokens", Field::AppCacheWriteCamel),
-        ],
-    ),
-    (
-        &[""],
-        &[
-            ("input_tokens", Field::FlatInput),
-            ("output_tokens", Field::FlatOutput),
-            ("total_tokens", Field::FlatTotal),
-            ("cache_read_input_tokens", Field::FlatCacheRead),
-            ("cache_creation_input_tokens", Field::FlatCacheWrite),
-            ("prompt_tokens", Field::FlatPrompt),
-            ("completion_tokens", Field::FlatCompletion),
-            ("prompt_tokens_details.cached_tokens", Field::FlatCached),
-            ("inputTokens", Field::FlatInputCamel),
-            ("outputTokens", Field::FlatOutputCamel),
-            ("totalTokens", Field::FlatTotalCamel),
-            ("cacheReadInputTokens", Field::FlatCacheReadCamel),
-            ("cacheWriteInputTokens", Field::FlatCacheWriteCamel),
-        ],
-    ),
-    (
-        &[""],
-        &[
-            ("logEvents", Field::LogEvents),
-            ("messageType", Field::MessageType),
-            ("owner", Field::Owner),
-            ("id", Field::EventId),
-            ("eventId", Field::EventId),
-            ("message", Field::EventMessage),
-            ("body", Field::EventMessage),
-            ("awslogs.data", Field::AwslogsData),
-            ("Data", Field::StreamData),
-            ("data", Field::StreamData),
-            ("kinesis.data", Field::StreamData),
-            ("PartitionKey", Field::PartitionKey),
-            ("events", Field::Events),
-            ("sessionStart", Field::SessionStart),
-            ("sessionUpdate.sessionResults", Field::SessionResults),
-            ("sessionUpdate.sessionMetadata.sampled", Field::SessionSampled),
-            ("results", Field::Results),
-            ("field", Field::CellName),
-            ("value", Field::CellValue),
-            ("Records", Field::Records),
-            ("records", Field::Records),
-            ("log", Field::Log),
-            ("MESSAGE", Field::JournalMessage),
-            ("Event", Field::NotificationEvent),
-        ],
-    ),
-];
-
-/// Keys of the line itself that hold dots: attributes of OpenTelemetry, written flat.
-const DOTTED_KEYS: &[(&str, Field)] =
-    &[("gen_ai.request.model", Field::AppModelRequested), ("error.type", Field::AppErrorType)];
 
 /// Returns the tree of all places in the table and of the request metadata with these keys: the
 /// first key has slot [`FIELDS`], the next one the slot after it. A key that comes twice has the

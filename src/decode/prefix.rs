@@ -67,14 +67,14 @@ fn is_documents(mut text: &[u8]) -> bool {
 }
 
 /// Tells whether a line begins with a time, a syslog priority or a level, colours aside.
-fn begins_like_a_log_line(line: &[u8]) -> bool {
+pub(super) fn begins_like_a_log_line(line: &[u8]) -> bool {
     let line = without_colour(line);
     let line = line.strip_prefix(b"[").unwrap_or(line);
     is_iso_time(line) || is_priority(line) || is_month(line) || is_level(line)
 }
 
 /// Returns the line without the terminal colours that it begins with.
-fn without_colour(mut line: &[u8]) -> &[u8] {
+pub(super) fn without_colour(mut line: &[u8]) -> &[u8] {
     while let Some(rest) = line.strip_prefix(b"\x1b[") {
         let Some(end) = rest.iter().take(16).position(|&byte| byte == b'm') else { return line };
         line = rest.get(end + 1..).unwrap_or(&[]);
@@ -129,7 +129,7 @@ fn is_level(line: &[u8]) -> bool {
     ];
     LEVELS.iter().any(|level| {
         line.strip_prefix(*level)
-            .is_some_and(|rest| matches!(rest.first(), Some(b' ' | b':' | b'\t' | b']')))
+            .is_some_and(|rest| matches!(rest.first(), Some(b' ' | b':' | b'\t' | b']' | b'\x1b')))
     })
 }
 

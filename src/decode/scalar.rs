@@ -58,6 +58,18 @@ pub(super) fn epoch(raw: &[u8]) -> Option<UnixMillis> {
     Some(UnixMillis(number * 1000 + millis))
 }
 
+/// Reads a decimal number that is not negative, a JSON number or a string that holds one, in
+/// `1 / unit`s of it; the rest is cut.
+pub(super) fn decimal(raw: &[u8], unit: u32) -> Option<u64> {
+    let text = match raw {
+        [b'"', inner @ .., b'"'] => inner,
+        bare => bare,
+    };
+    let Usd(scaled) = Usd::parse_truncating(std::str::from_utf8(text).ok()?).ok()?;
+    let units = scaled.checked_mul(i128::from(unit))? / PICODOLLARS_PER_USD;
+    u64::try_from(units).ok()
+}
+
 /// Reads an amount in dollars, a JSON number or a string that holds one. Digits below a picodollar
 /// are cut; negative amounts are nothing.
 pub(super) fn dollars(raw: &[u8]) -> Option<Usd> {
@@ -185,6 +197,23 @@ mod tests {
             ("true", None),
         ] {
             assert_eq!(dollars(raw.as_bytes()), picodollars.map(Usd), "{raw}");
+        }
+    }
+
+    #[test]
+    fn decimals_are_read_in_any_unit() {
+        for (raw, unit, expected) in [
+            ("812.55", 1_000, Some(812_550)),
+            ("\"29000\"", 1_000, Some(29_000_000)),
+            ("73212.0", 1, Some(73_212)),
+            ("7.3e4", 1, Some(73_000)),
+            ("0.0009", 1_000, Some(0)),
+            ("-1", 1, None),
+            ("\"-\"", 1, None),
+            ("1e30", 1, None),
+            ("true", 1, None),
+        ] {
+            assert_eq!(decimal(raw.as_bytes(), unit), expected, "{raw}");
         }
     }
 

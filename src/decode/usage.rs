@@ -90,6 +90,7 @@ const SPELLINGS: &[Spelling] = {
             is_inclusive: false,
             parts: None,
         },
+        Spelling { input: Field::FlatInputPascal, output: Field::FlatOutputPascal, ..FLAT },
     ]
 };
 

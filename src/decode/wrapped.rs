@@ -11,12 +11,13 @@ use std::io::Write as _;
 
 use super::meaning::SAMPLES;
 use super::{Decoder, Invocation, Item, Reject};
-use crate::model::names::Approximation;
+use crate::model::names::{Approximation, RecordKind};
 
 /// What was found, without its borrows.
 #[derive(Debug, PartialEq)]
 enum Found {
     Record(Box<Invocation<'static>>, Option<String>),
+    Signal(RecordKind, Option<String>),
     Rejected(Reject),
     Ignored,
 }
@@ -27,6 +28,9 @@ fn all_of(decoder: &mut Decoder, line: &[u8]) -> Vec<Found> {
         all.push(match item {
             Item::Record { invocation, event_id } => {
                 Found::Record(Box::new(invocation.into_owned()), event_id.map(str::to_owned))
+            }
+            Item::Signal { signal, event_id } => {
+                Found::Signal(signal.kind, event_id.map(str::to_owned))
             }
             Item::Rejected(reject) => Found::Rejected(reject),
             Item::Ignored => Found::Ignored,

@@ -17,8 +17,10 @@ use flate2::read::MultiGzDecoder;
 
 use super::json::{self, Root};
 use super::paths::Field;
-use super::{Decoder, Invocation, Reject, is_blank, prefix};
+use super::signal::{self, Context, Found, SignalRecord};
+use super::{Decoder, Invocation, Reject, is_blank, prefix, scalar};
 use crate::model::names::Approximation;
+use crate::model::time::UnixMillis;
 
 /// Wrappings in wrappings that are followed. Firehose of Kinesis of a subscription of a container's
 /// log with a prefix has six.
@@ -30,13 +32,19 @@ const INFLATED_BYTES_MAX: usize = 32 << 20;
 const SPARE_BYTES_MAX: usize = 1 << 20;
 
 /// What was found in a line.
-#[expect(clippy::large_enum_variant, reason = "passed on at once; a box would cost each record")]
 #[derive(Debug)]
 pub enum Item<'i> {
     /// A call of a model.
     Record {
         /// The call.
         invocation: Invocation<'i>,
+        /// Id of the `CloudWatch` event that held it.
+        event_id: Option<&'i str>,
+    },
+    /// Something else that happened.
+    Signal {
+        /// What happened.
+        signal: SignalRecord<'i>,
         /// Id of the `CloudWatch` event that held it.
         event_id: Option<&'i str>,
     },
@@ -52,9 +60,34 @@ struct Around<'a> {
     event_id: Option<&'a str>,
     /// The account that the log belongs to.
     owner: Option<&'a str>,
+    /// The log group that the event is of.
+    log_group: Option<&'a str>,
+    /// When the event was written, if what holds it tells.
+    at: Option<UnixMillis>,
     /// Whether events were left out of what holds this one.
     sampled: bool,
     depth: usize,
+}
+
+/// Tells whether text is JSON of records, and not a line that begins with a level or time in brackets.
+fn begins_json(text: &[u8]) -> bool {
+    match text {
+        [b'{', ..] => true,
+        [b'[', rest @ ..] => matches!(rest.trim_ascii_start(), [b'{' | b'[' | b']', ..]),
+        _ => false,
+    }
+}
+
+impl<'a> Around<'a> {
+    /// Returns the account that owns the log, if it is the id of one.
+    fn account(&self) -> Option<Cow<'static, str>> {
+        let is_account = |id: &&str| id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_digit());
+        self.owner.filter(is_account).map(|owner| Cow::Owned(owner.to_owned()))
+    }
+
+    fn context(&self) -> Context<'a> {
+        Context { log_group: self.log_group }
+    }
 }
 
 /// One line on its way apart.
@@ -90,10 +123,10 @@ impl<V: FnMut(Item<'_>)> Unwrap<'_, V> {
             return self.message(text.as_bytes(), around);
         }
         let deeper = Around { depth: around.depth + 1, ..around };
-        match text.iter().find(|byte| !byte.is_ascii_whitespace()) {
-            None => {}
-            Some(b'{' | b'[') => self.documents(text, around),
-            Some(_) => match prefix::payload(text) {
+        match text.trim_ascii_start() {
+            [] => {}
+            start if begins_json(start) => self.documents(text, around),
+            _ => match prefix::payload(text) {
                 Some(payload) => {
                     let event_id = payload.event_id.or(around.event_id);
                     self.message(payload.text, Around { event_id, ..deeper });
@@ -101,9 +134,17 @@ impl<V: FnMut(Item<'_>)> Unwrap<'_, V> {
                 None if prefix::is_empty_page(text) => (self.visit)(Item::Ignored),
                 None => match memchr::memchr(b'\n', text.trim_ascii()) {
                     Some(_) => self.lines(text, deeper),
-                    None => self.reject(Reject::InvalidJson),
+                    None => self.text(&String::from_utf8_lossy(text), around),
                 },
             },
+        }
+    }
+
+    /// Shows what one line of text is.
+    fn text(&mut self, line: &str, around: Around<'_>) {
+        match signal::of_text(line, &around.context()) {
+            Some(found) => self.found(found, around),
+            None => self.reject(Reject::InvalidJson),
         }
     }
 
@@ -171,16 +212,32 @@ impl<V: FnMut(Item<'_>)> Unwrap<'_, V> {
     }
 
     fn record(&mut self, mut invocation: Invocation<'_>, around: Around<'_>) {
-        let is_account = |id: &str| id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_digit());
-        if invocation.account.is_none()
-            && let Some(owner) = around.owner.filter(|owner| is_account(owner))
-        {
-            invocation.account = Some(Cow::Owned(owner.to_owned()));
+        if invocation.account.is_none() {
+            invocation.account = around.account();
+        }
+        if let (UnixMillis::UNKNOWN, Some(at)) = (invocation.at, around.at) {
+            invocation.at = at;
+            invocation.approximations.remove(Approximation::TimeUnknown);
         }
         if around.sampled {
             invocation.approximations.insert(Approximation::SampledLog);
         }
         (self.visit)(Item::Record { invocation, event_id: around.event_id });
+    }
+
+    /// Shows what a line that is no call was found to be.
+    fn found(&mut self, found: Found<'_>, around: Around<'_>) {
+        match found {
+            Found::Signal(mut signal) => {
+                signal.at = signal.at.or(around.at);
+                if signal.account.is_none() {
+                    signal.account = around.account();
+                }
+                (self.visit)(Item::Signal { signal, event_id: around.event_id });
+            }
+            Found::Ignored => (self.visit)(Item::Ignored),
+            Found::Rejected(reject) => self.reject(reject),
+        }
     }
 
     /// Takes apart an object that was walked over and is no record. Whatever is wanted of it is
@@ -194,7 +251,13 @@ impl<V: FnMut(Item<'_>)> Unwrap<'_, V> {
                 return (self.visit)(Item::Ignored);
             }
             let owner = field(Field::Owner).and_then(json::string);
-            self.events(events, Around { owner: owner.as_deref().or(around.owner), ..around });
+            let log_group = field(Field::LogGroup).and_then(json::string);
+            let around = Around {
+                owner: owner.as_deref().or(around.owner),
+                log_group: log_group.as_deref().or(around.log_group),
+                ..around
+            };
+            self.events(events, around);
         } else if let Some(data) = string(Field::AwslogsData) {
             self.base64(data, around);
         } else if let (Some(data), Some(_)) =
@@ -216,8 +279,38 @@ impl<V: FnMut(Item<'_>)> Unwrap<'_, V> {
             || field(Field::NotificationEvent) == Some(b"\"s3:TestEvent\"")
         {
             (self.visit)(Item::Ignored);
+        } else if let (Some(text), Some(_)) = (string(Field::TopicMessage), field(Field::TopicArn))
+        {
+            self.string(text, around);
+        } else if let (Some(detail), Some(kind)) = (field(Field::Detail), field(Field::DetailType))
+        {
+            if kind == b"\"AWS API Call via CloudTrail\"" {
+                self.object(detail, around);
+            } else {
+                (self.visit)(Item::Ignored);
+            }
+        } else if let Some(results) = field(Field::QueryResults) {
+            self.query(results, around);
         } else {
-            self.reject(Reject::UnknownKind);
+            let found = signal::of_object(&mut self.decoder.draft(object), &around.context());
+            self.found(found, around);
+        }
+    }
+
+    /// Takes apart the results of a metric query.
+    fn query(&mut self, results: &[u8], around: Around<'_>) {
+        let mut is_empty = true;
+        for result in json::elements(results) {
+            is_empty = false;
+            self.decoder.walk(result);
+            let field = |field| self.decoder.raw(result, field);
+            let label = field(Field::QueryLabel).and_then(json::string).unwrap_or_default();
+            let times = field(Field::QueryTimes).unwrap_or_default();
+            let values = field(Field::QueryValues).unwrap_or_default();
+            signal::query_results(&label, times, values, &mut |found| self.found(found, around));
+        }
+        if is_empty {
+            (self.visit)(Item::Ignored);
         }
     }
 
@@ -229,10 +322,12 @@ impl<V: FnMut(Item<'_>)> Unwrap<'_, V> {
             let root = self.decoder.walk(event);
             let message = self.decoder.raw(event, Field::EventMessage);
             let id = self.decoder.raw(event, Field::EventId).and_then(json::string);
+            let at = self.decoder.raw(event, Field::Timestamp).and_then(scalar::epoch);
+            let at = at.and_then(|at| super::draft::believed(at).ok()).or(around.at);
             let event_id = id.as_deref().filter(|id| !id.is_empty());
             match message {
                 Some(text) if root == Root::Object && text.starts_with(b"\"") => {
-                    self.string(text, Around { event_id, ..around });
+                    self.string(text, Around { event_id, at, ..around });
                 }
                 _ => self.reject(Reject::UnknownKind),
             }

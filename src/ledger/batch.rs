@@ -10,6 +10,7 @@ use crate::model::names::{
     StopReason,
 };
 use crate::model::series::SeriesKey;
+use crate::model::signal::SignalKey;
 use crate::model::span::Span;
 use crate::model::time::UnixMillis;
 use crate::model::tokens::ByClass;
@@ -62,6 +63,30 @@ pub struct Entry {
     pub approximations: Approximations,
 }
 
+/// One record that is no call, on its way to the ledger.
+#[derive(Clone, Debug)]
+pub struct SignalEntry {
+    /// Which log told it.
+    pub kind: RecordKind,
+    /// When it happened, if the log tells.
+    pub at: Option<UnixMillis>,
+    /// Keyed hash of what tells it from all others.
+    pub id: Option<u64>,
+    /// What it measured.
+    pub observations: Vec<Observation>,
+}
+
+/// One value, or the sum of `count` of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Observation {
+    /// Family and labels.
+    pub key: SignalKey,
+    /// How many values.
+    pub count: u64,
+    /// The value, or their sum.
+    pub value: u64,
+}
+
 /// Everything that is committed together for one piece of one log.
 #[derive(Clone, Debug)]
 pub struct RatedBatch {
@@ -88,6 +113,8 @@ pub struct Rated {
     pub groups: Vec<Arc<Group>>,
     /// Records in the order of the lines.
     pub entries: Vec<Entry>,
+    /// Records that are no calls, in the order of the lines.
+    pub signals: Vec<SignalEntry>,
     /// Lines that were not records.
     pub rejected: Counts<(Option<RecordKind>, LineResult)>,
     /// The first line of each kind of reject: where it begins in the lines.

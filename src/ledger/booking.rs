@@ -9,6 +9,8 @@ use super::delta::Ingest;
 use super::position::{LogId, LogPosition};
 use super::rollup::{Bucket, Horizons};
 use super::seen::Evicted;
+use super::signals::Tally;
+use crate::model::signal::SignalKey;
 use crate::model::span::SpanError;
 use crate::model::time::UnixMillis;
 
@@ -16,6 +18,7 @@ use crate::model::time::UnixMillis;
 #[derive(Debug, Default)]
 pub struct Booking {
     pub(super) cells: Cells<Bucket>,
+    pub(super) signals: BTreeMap<(SignalKey, Bucket), Tally>,
     pub(super) ids: BTreeMap<UnixMillis, Vec<u64>>,
     pub(super) evicted: Vec<Evicted>,
     pub(super) positions: BTreeMap<LogId, LogPosition>,
@@ -60,7 +63,7 @@ impl Booking {
 
     /// Returns how many cells were touched.
     pub fn cells(&self) -> usize {
-        self.cells.len()
+        self.cells.len() + self.signals.len()
     }
 
     /// Tells whether there is nothing to commit.

@@ -7,9 +7,11 @@ use super::counts::Counts;
 use super::position::{LogId, LogPosition};
 use super::rollup::{Bucket, Horizons};
 use super::seen::Evicted;
+use super::signals::{SignalId, SignalRow, Tally};
 use crate::model::money::Usd;
 use crate::model::names::{Capped, FileChange, LineResult, RecordKind};
 use crate::model::series::SeriesKey;
+use crate::model::signal::SignalKey;
 use crate::model::time::UnixMillis;
 use crate::model::tokens::TokenCounts;
 
@@ -28,6 +30,17 @@ pub struct Cell {
     pub amounts: Amounts,
 }
 
+/// What one commit adds to one combination of labels of signals in one bucket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignalCell {
+    /// The combination.
+    pub signal: SignalId,
+    /// The bucket of event time.
+    pub bucket: Bucket,
+    /// What is added.
+    pub tally: Tally,
+}
+
 /// Everything that one commit changes. Applying the deltas of a store in order gives its state.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delta {
@@ -37,6 +50,10 @@ pub struct Delta {
     pub new_series: Vec<(SeriesId, SeriesKey)>,
     /// Amounts.
     pub cells: Vec<Cell>,
+    /// Combinations of labels of signals that appear for the first time.
+    pub new_signals: Vec<(SignalId, SignalKey)>,
+    /// Sums of signals.
+    pub signal_cells: Vec<SignalCell>,
     /// Request ids counted, by start of their slice; the slice that grew last stands last. They come
     /// after everything in `evicted`.
     pub ids: Vec<(UnixMillis, IdList)>,
@@ -93,6 +110,10 @@ pub struct Grand {
     pub logs: u64,
     /// Sum of the offsets of all positions, wrapping around.
     pub offsets: u64,
+    /// How many values of signals there are.
+    pub signal_values: u64,
+    /// Sum of the values of all signals, wrapping around.
+    pub signal_sum: u64,
 }
 
 /// Request ids, eight bytes each.
@@ -107,6 +128,12 @@ impl Grand {
         self.unpriced += &row.unpriced;
         self.cost += row.cost.0.iter().copied().sum();
         self.reported_cost += row.reported_cost;
+    }
+
+    /// Adds sums of signals.
+    pub fn add_signal(&mut self, row: &SignalRow) {
+        self.signal_values = self.signal_values.wrapping_add(row.count);
+        self.signal_sum = self.signal_sum.wrapping_add(row.sum);
     }
 
     /// Adds a position.

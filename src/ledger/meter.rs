@@ -6,15 +6,17 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::batch::{Entry, Group, Rated};
-use crate::decode::{Decoder, Invocation, Item, is_blank};
+use super::batch::{Entry, Group, Observation, Rated, SignalEntry};
+use super::signals::label;
+use crate::decode::{Decoder, Invocation, Item, SignalRecord, is_blank};
 use crate::model::hash::seeded_hash;
 use crate::model::model_ref::ModelRef;
-use crate::model::names::{LineResult, Outcome, RecordKind, Reject};
+use crate::model::names::{LineResult, Outcome, RecordKind, Reject, Route};
 use crate::model::principal::{UNKNOWN_PRINCIPAL, principal_of_arn, without_session};
 use crate::model::series::{
     ContextBand, LABEL_CHARS_MAX, PROVIDER_BEDROCK, SeriesKey, UNKNOWN, label_value,
 };
+use crate::model::signal::SignalKey;
 use crate::model::time::UnixMillis;
 use crate::model::tokens::{ByClass, TokenClass};
 use crate::price::Book;
@@ -132,6 +134,9 @@ impl Meter {
                     see(&Sight { line_at: offset, request_id, entry, group });
                 });
             }
+            Item::Signal { signal, event_id } => {
+                rated.signals.push(rater.signal(&signal, event_id));
+            }
             Item::Rejected(reject) => rated.reject(reject, offset),
             Item::Ignored => rated.rejected.add((None, LineResult::Ignored), 1),
         });
@@ -202,6 +207,56 @@ impl Rater {
     }
 }
 
+impl Rater {
+    /// Resolves the labels of a record that is no call.
+    fn signal(&mut self, record: &SignalRecord<'_>, event_id: Option<&str>) -> SignalEntry {
+        let model = record.model_id.as_deref().map(|logged| self.model(logged));
+        let principal = record.identity_arn.as_deref().map(principal_of_arn);
+        let or_unknown = |text: Option<&str>| label_value(text.unwrap_or(UNKNOWN));
+        let account = or_unknown(record.account.as_deref());
+        let region = or_unknown(record.region.as_deref());
+        let observations = record.measurements.iter().map(|measurement| {
+            let mut own = measurement.labels.iter();
+            let value = |name: &&str| match *name {
+                "model" => or_unknown(model.as_ref().map(|model| &*model.model)),
+                "route" => model.as_ref().map_or(Route::Unknown, |m| m.route).as_str().to_owned(),
+                "principal" => or_unknown(principal.as_deref()),
+                _ => own.next().map_or_else(String::new, |text| label(text)),
+            };
+            let key = SignalKey {
+                signal: measurement.signal,
+                account: account.clone(),
+                region: region.clone(),
+                values: measurement.signal.labels().iter().map(value).collect(),
+            };
+            Observation { key, count: measurement.count, value: measurement.value }
+        });
+        let observations = observations.collect();
+        self.id_text.clear();
+        if let Some(id) = record.id.as_deref() {
+            // No account begins so: ids of signals never meet those of calls.
+            self.id_text.extend_from_slice(&[1, record.kind as u8]);
+            for part in [&account, &region, id] {
+                self.id_text.extend_from_slice(part.as_bytes());
+                self.id_text.push(0);
+            }
+        } else if let Some(event_id) = event_id {
+            self.id_text.push(0);
+            self.id_text.extend_from_slice(event_id.as_bytes());
+        }
+        let id = (!self.id_text.is_empty()).then(|| seeded_hash(&self.id_text, self.rules.seed));
+        SignalEntry { kind: record.kind, at: record.at, id, observations }
+    }
+
+    fn model(&self, logged: &str) -> ModelRef {
+        let model = ModelRef::parse(logged);
+        match self.rules.models.get(logged) {
+            Some(target) => model.mapped_to(target),
+            None => model,
+        }
+    }
+}
+
 impl Resolved {
     /// Takes the prices of another time if those at hand do not hold at `at`.
     fn refresh(&mut self, book: &Book, at: UnixMillis) {
@@ -264,9 +319,10 @@ fn resolve(rules: &Rules, invocation: &Invocation<'_>, context: ContextBand) -> 
     } else if let Some(invoked) = invocation.invoked_model_id.as_deref() {
         model = model.mapped_to(invoked);
     }
-    let is_bedrock = invocation.kind == RecordKind::BedrockInvocation
-        || logged.starts_with("arn:aws")
-        || rules.book.knows(&model.model);
+    let is_bedrock =
+        matches!(invocation.kind, RecordKind::BedrockInvocation | RecordKind::BatchOutput)
+            || logged.starts_with("arn:aws")
+            || rules.book.knows(&model.model);
     let or_unknown = |text: &Option<_>| label_value(text.as_deref().unwrap_or(UNKNOWN));
     let arn = invocation.identity_arn.as_deref();
     let attributes = rules.attributes.iter().cloned();

@@ -15,4 +15,5 @@ pub mod meter;
 pub mod position;
 pub mod rollup;
 pub mod seen;
+pub mod signals;
 pub mod state;

@@ -8,16 +8,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::amounts::Amounts;
-use super::batch::{Entry, RatedBatch};
+use super::batch::{Entry, Observation, RatedBatch, SignalEntry};
 use super::booking::{BookError, Booking};
 use super::catalog::Catalog;
 use super::counts::Counts;
-use super::delta::{Cell, Delta, Grand, IdList, Ingest, SeriesId};
+use super::delta::{Cell, Delta, Grand, IdList, Ingest, SeriesId, SignalCell};
 use super::position::{LogId, LogPosition};
 use super::rollup::{Bucket, Horizons, Retention};
 use super::seen::{Seen, SeenIds};
-use crate::model::names::{Approximation, Capped, LineResult};
+use super::signals::{SignalId, Signals, Tally};
+use crate::model::names::{Approximation, Capped, LineResult, RecordKind};
 use crate::model::series::SeriesKey;
+use crate::model::signal::SignalKey;
 use crate::model::span::Span;
 use crate::model::time::{DAY_MS, HOUR_MS, UnixMillis};
 
@@ -51,6 +53,7 @@ pub struct Ledger {
     number: u64,
     catalog: Catalog,
     totals: Vec<Arc<Amounts>>,
+    signals: Signals,
     ingest: BTreeMap<String, Ingest>,
     overflow: Counts<Capped>,
     positions: BTreeMap<LogId, LogPosition>,
@@ -70,6 +73,7 @@ impl Ledger {
             number: 0,
             catalog: Catalog::default(),
             totals: Vec::new(),
+            signals: Signals::default(),
             ingest: BTreeMap::new(),
             overflow: Counts::default(),
             positions: BTreeMap::new(),
@@ -131,6 +135,9 @@ impl Ledger {
             let &place = place.ok_or_else(|| BookError::group(batch, entry.group))?;
             self.book_entry(booking, &mut ingest, place, entry, now);
         }
+        for signal in &batch.rated.signals {
+            self.book_signal(booking, &mut ingest, signal, now);
+        }
         booking.ingest.entry(batch.source.clone()).or_default().merge(&ingest);
         Ok(())
     }
@@ -143,13 +150,58 @@ impl Ledger {
         entry: &Entry,
         now: UnixMillis,
     ) {
-        let kind = Some(entry.kind);
-        if let Some(id) = entry.id {
-            // A time in the future must not take the place of a slice of the window.
-            match self.seen.insert(id, entry.at.min(now), booking.newest) {
+        if !self.accept(booking, ingest, entry.kind, entry.id, entry.at, now) {
+            return;
+        }
+        if entry.at > now.plus(FUTURE_MAX_MS) {
+            let mut entry = *entry;
+            if entry.at != UnixMillis::UNKNOWN {
+                entry.approximations.insert(Approximation::TimeInFuture);
+            }
+            booking.cells.add(place, booking.horizons.bucket(now), &entry);
+        } else {
+            booking.cells.add(place, booking.horizons.bucket(entry.at), entry);
+        }
+    }
+
+    fn book_signal(
+        &mut self,
+        booking: &mut Booking,
+        ingest: &mut Ingest,
+        signal: &SignalEntry,
+        now: UnixMillis,
+    ) {
+        let at = signal.at.unwrap_or(now);
+        if !self.accept(booking, ingest, signal.kind, signal.id, at, now) {
+            return;
+        }
+        let at = if at > now.plus(FUTURE_MAX_MS) { now } else { at };
+        let bucket = booking.horizons.bucket(at);
+        for observation in &signal.observations {
+            let tally = booking.signals.entry((observation.key.clone(), bucket)).or_default();
+            let Observation { key, count, value } = observation;
+            tally.observe(key.signal, at, *count, *value);
+        }
+    }
+
+    /// Counts a record as read; tells whether it is to be counted or was counted before.
+    fn accept(
+        &mut self,
+        booking: &mut Booking,
+        ingest: &mut Ingest,
+        kind: RecordKind,
+        id: Option<u64>,
+        at: UnixMillis,
+        now: UnixMillis,
+    ) -> bool {
+        let kind = Some(kind);
+        // A time in the future must not take the place of a slice of the window.
+        let believed = at.min(now);
+        if let Some(id) = id {
+            match self.seen.insert(id, believed, booking.newest) {
                 Seen::Duplicate => {
                     ingest.lines.add((kind, LineResult::Duplicate), 1);
-                    return;
+                    return false;
                 }
                 Seen::New { id, slice } => {
                     booking.forget_ids(self.seen.take_evicted());
@@ -158,17 +210,11 @@ impl Ledger {
             }
         }
         ingest.lines.add((kind, LineResult::Accepted), 1);
-        ingest.late_records += u64::from(self.seen.is_late(entry.at, booking.newest));
-        booking.newest = booking.newest.max(entry.at.min(now));
-        ingest.newest = ingest.newest.max(entry.at.min(now));
+        ingest.late_records += u64::from(self.seen.is_late(at, booking.newest));
+        booking.newest = booking.newest.max(believed);
+        ingest.newest = ingest.newest.max(believed);
         booking.records += 1;
-        if entry.at > now.plus(FUTURE_MAX_MS) {
-            let mut entry = *entry;
-            entry.approximations.insert(Approximation::TimeInFuture);
-            booking.cells.add(place, booking.horizons.bucket(now), &entry);
-        } else {
-            booking.cells.add(place, booking.horizons.bucket(entry.at), entry);
-        }
+        true
     }
 
     /// Makes the delta of everything that was booked.
@@ -201,6 +247,12 @@ impl Ledger {
             .into_iter()
             .map(|((series, bucket), amounts)| Cell { series, bucket, amounts })
             .collect();
+        for ((key, bucket), tally) in booking.signals {
+            let count = tally.count;
+            let signal = self.signals.find(&key, self.settings.series_max, count, &mut delta);
+            delta.grand.add_signal(&tally.row());
+            delta.signal_cells.push(SignalCell { signal, bucket, tally });
+        }
         self.digest_positions(&mut delta);
         delta
     }
@@ -227,6 +279,12 @@ impl Ledger {
             if let Some(totals) = place(&mut self.totals, cell.series) {
                 Arc::make_mut(totals).merge(&cell.amounts);
             }
+        }
+        for (id, key) in &delta.new_signals {
+            self.signals.learn(*id, key);
+        }
+        for cell in &delta.signal_cells {
+            self.signals.add(cell.signal, &cell.tally);
         }
         for (log, position) in &delta.positions {
             self.positions.insert(*log, position.clone());
@@ -277,6 +335,11 @@ impl Ledger {
         }
     }
 
+    /// Sets the totals of a combination of labels of signals as they were stored.
+    pub fn restore_signal(&mut self, id: SignalId, tally: Tally) {
+        self.signals.restore(id, tally);
+    }
+
     /// Forgets a log with the next commit.
     pub fn forget(&self, booking: &mut Booking, log: LogId) {
         if self.positions.contains_key(&log) && !booking.positions.contains_key(&log) {
@@ -301,6 +364,11 @@ impl Ledger {
             .zip(self.catalog.keys())
             .zip(&self.totals)
             .map(|((id, key), totals)| (id, key, totals))
+    }
+
+    /// Iterates over the combinations of labels of signals with their totals.
+    pub fn signals(&self) -> impl Iterator<Item = (SignalId, &Arc<SignalKey>, &Arc<Tally>)> {
+        self.signals.iter()
     }
 
     /// Returns what was read, by source.

@@ -2,7 +2,7 @@
 
 use prometheus::proto::{
     Bucket, Counter, Gauge, Histogram as ProtoHistogram, LabelPair, Metric as ProtoMetric,
-    MetricFamily, MetricType,
+    MetricFamily, MetricType, Summary,
 };
 
 use super::names::Metric;
@@ -64,6 +64,16 @@ impl Family {
         proto.set_sample_sum(float(histogram.sum) / per_unit);
         let mut sample = ProtoMetric::from_label(labels(shared, &[]));
         sample.set_histogram(proto);
+        self.samples.push(sample);
+    }
+
+    /// Adds a summary without quantiles.
+    pub(super) fn add_summary(&mut self, labels: &[LabelPair], count: u64, sum: f64) {
+        let mut summary = Summary::default();
+        summary.set_sample_count(count);
+        summary.set_sample_sum(sum);
+        let mut sample = ProtoMetric::from_label(labels.to_vec());
+        sample.set_summary(summary);
         self.samples.push(sample);
     }
 

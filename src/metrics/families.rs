@@ -7,6 +7,7 @@ use prometheus::proto::{LabelPair, MetricFamily};
 use super::builder::{Family, float, pair};
 use super::names;
 use super::series::Group;
+use super::signals;
 use super::snapshot::{COMMIT_US_BOUNDS, Snapshot};
 use crate::ledger::delta::Ingest;
 use crate::model::money::Usd;
@@ -22,6 +23,7 @@ pub(super) fn beside_series(
     now: UnixMillis,
 ) -> Vec<MetricFamily> {
     let mut families: Vec<_> = price_families(snapshot, groups, now).collect();
+    families.extend(signals::families(snapshot));
     families.extend(ingest_families(snapshot, now));
     families.extend(ledger_families(snapshot));
     families.extend(prometheus::gather());

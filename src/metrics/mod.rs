@@ -1,14 +1,16 @@
 //! What `/metrics` shows: the committed [`Snapshot`] as Prometheus families.
 //!
-//! [`names`] lists every metric; `series` and `families` fill them, `page` writes them as text;
-//! [`snapshot`] is what the committer publishes. It may use the core and `config`. It must never hold a number of its own: a scrape
-//! shows what the last commit published, and nothing that is not durable.
+//! [`names`] lists every metric; `series`, `signals` and `families` fill them, `page` writes them as
+//! text; [`snapshot`] is what the committer publishes. It may use the core and `config`. It must never
+//! hold a number of its own: a scrape shows what the last commit published, and nothing that is not
+//! durable.
 
 mod builder;
 mod families;
 pub mod names;
 mod page;
 mod series;
+mod signals;
 pub mod snapshot;
 
 pub use page::Page;

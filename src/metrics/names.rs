@@ -18,6 +18,7 @@ macro_rules! metrics {
     ($($constant:ident = $kind:ident $name:literal $help:literal;)+) => {
         $(
             #[doc = $help]
+            #[allow(clippy::doc_markdown, reason = "a help text is shown as it is")]
             pub const $constant: Metric =
                 Metric { name: $name, kind: MetricType::$kind, help: $help };
         )+
@@ -61,6 +62,56 @@ metrics! {
         "The price book in use.";
     PRICE_BOOK_TIMESTAMP = GAUGE "tollkeeper_price_book_timestamp_seconds"
         "Time of the price book in use.";
+    CLOUDTRAIL_CALLS = COUNTER "tollkeeper_cloudtrail_calls_total"
+        "Model calls that CloudTrail tells of, by operation, outcome and whether they came through a VPC endpoint; the same calls as those of other logs, so never add them.";
+    GATEWAY_REQUESTS = COUNTER "tollkeeper_gateway_requests_total"
+        "Requests in access logs of API Gateway, by route and status.";
+    GATEWAY_ERRORS = COUNTER "tollkeeper_gateway_errors_total"
+        "Requests that API Gateway or what is behind it failed, by outcome; also those that the client saw as 200.";
+    GATEWAY_DURATION = HISTOGRAM "tollkeeper_gateway_duration_seconds"
+        "Time that API Gateway took to answer; it gives up after 29 s by default.";
+    LAMBDA_INVOCATIONS = COUNTER "tollkeeper_lambda_invocations_total"
+        "Runs of Lambda functions that were reported, by outcome. Old text reports tell no failures: see the log errors. The function is known from the log group of an envelope.";
+    LAMBDA_INIT_DURATION = HISTOGRAM "tollkeeper_lambda_init_duration_seconds"
+        "Duration of cold starts of Lambda functions; the count is the number of cold starts that were reported.";
+    LAMBDA_INIT_FAILURES = COUNTER "tollkeeper_lambda_init_failures_total"
+        "Cold starts of Lambda functions that failed or timed out.";
+    LAMBDA_BILLED_DURATION = HISTOGRAM "tollkeeper_lambda_billed_duration_seconds"
+        "Time that Lambda bills for a run.";
+    LAMBDA_MEMORY_SIZE = GAUGE "tollkeeper_lambda_memory_size_bytes"
+        "Memory that a Lambda function may use, by its latest report.";
+    LAMBDA_MEMORY_USED = GAUGE "tollkeeper_lambda_memory_used_max_bytes"
+        "Most memory that a run of a Lambda function used, over everything read.";
+    LAMBDA_LOGS_DROPPED = COUNTER "tollkeeper_lambda_logs_dropped_total"
+        "Log records that Lambda says it dropped: what they told is missing everywhere.";
+    CLOUDWATCH_REQUESTS = COUNTER "tollkeeper_cloudwatch_requests_total"
+        "Model calls as CloudWatch counts them, by result; the same calls as those of other logs, so never add them. Throttled calls are in no other result.";
+    CLOUDWATCH_TOKENS = COUNTER "tollkeeper_cloudwatch_tokens_total"
+        "Tokens as CloudWatch counts them; the same tokens as those of other logs, so never add them.";
+    CLOUDWATCH_DURATION = SUMMARY "tollkeeper_cloudwatch_request_duration_seconds"
+        "Latency of model calls as CloudWatch sums it up.";
+    CLOUDWATCH_FIRST_TOKEN = SUMMARY "tollkeeper_cloudwatch_time_to_first_token_seconds"
+        "Time to the first token of streamed answers as CloudWatch sums it up.";
+    CLOUDWATCH_QUOTA_TOKENS = COUNTER "tollkeeper_cloudwatch_estimated_quota_tokens_total"
+        "Tokens that CloudWatch estimates to count against the quota; what is reserved when a call starts is not in it.";
+    CLOUDWATCH_IMAGES = COUNTER "tollkeeper_cloudwatch_images_total"
+        "Images that models made, as CloudWatch counts them.";
+    LOG_DELIVERIES = COUNTER "tollkeeper_invocation_log_deliveries_total"
+        "Invocation logs that Bedrock delivered or failed to deliver, as CloudWatch counts them: calls of a failed delivery are missing everywhere.";
+    QUEUE_MESSAGES = GAUGE "tollkeeper_queue_messages"
+        "Most messages in an SQS queue within the latest data point, by state.";
+    QUEUE_AGE = GAUGE "tollkeeper_queue_oldest_message_age_seconds"
+        "Age of the oldest message in an SQS queue within the latest data point.";
+    BATCH_RECORDS = COUNTER "tollkeeper_batch_manifest_records_total"
+        "Records of batch inference jobs by their manifests.";
+    BATCH_TOKENS = COUNTER "tollkeeper_batch_manifest_tokens_total"
+        "Tokens of batch inference jobs by their manifests; the same tokens as those of the jobs' output files, so never add them.";
+    LOG_ERRORS = COUNTER "tollkeeper_log_errors_total"
+        "Errors in logs that belong to no counted call, by outcome; the model is known where the error names an endpoint.";
+    LOG_RETRIES = COUNTER "tollkeeper_log_retries_total"
+        "Retries that such errors tell of.";
+    LOG_RETRIES_EXHAUSTED = COUNTER "tollkeeper_log_retries_exhausted_total"
+        "Such errors that came after the last retry.";
     INGEST_RECORDS = COUNTER "tollkeeper_ingest_records_total"
         "Lines read by source, kind of record and what became of them.";
     INGEST_BYTES = COUNTER "tollkeeper_ingest_bytes_total"

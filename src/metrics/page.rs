@@ -141,6 +141,7 @@ mod tests {
         };
         Arc::new(Snapshot {
             series: (0..series).map(with).collect(),
+            signals: Vec::new(),
             ingest: BTreeMap::new(),
             overflow: Counts::default(),
             ledger: LedgerFacts::default(),

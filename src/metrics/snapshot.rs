@@ -8,8 +8,10 @@ use crate::ledger::amounts::Amounts;
 use crate::ledger::counts::Counts;
 use crate::ledger::delta::Ingest;
 use crate::ledger::histogram::Histogram;
+use crate::ledger::signals::Tally;
 use crate::model::names::Capped;
 use crate::model::series::SeriesKey;
+use crate::model::signal::SignalKey;
 use crate::model::time::UnixMillis;
 use crate::price::Book;
 
@@ -19,6 +21,8 @@ use crate::price::Book;
 pub struct Snapshot {
     /// Series with their totals.
     pub series: Vec<(Arc<SeriesKey>, Arc<Amounts>)>,
+    /// Signals with their totals.
+    pub signals: Vec<(Arc<SignalKey>, Arc<Tally>)>,
     /// What was read, by source.
     pub ingest: BTreeMap<String, Ingest>,
     /// Calls folded into `other`.

@@ -2,7 +2,7 @@
 //!
 //! Everything here is plain data with its arithmetic. It must never do I/O, read a clock, log, or
 //! know any log format; those words stand for the same thing in every other module:
-//! *record* (one decoded log line), *span* (the bytes of a log that a batch covers), *position*
+//! *record* (one decoded log line: a call, or a *signal* of something else), *span* (the bytes of a log that a batch covers), *position*
 //! (how far a log is committed), *generation* (one life of a log file between truncations),
 //! *series* (one combination of labels), *reject* (why a line could not be counted).
 
@@ -13,6 +13,7 @@ pub mod money;
 pub mod names;
 pub mod principal;
 pub mod series;
+pub mod signal;
 pub mod span;
 pub mod time;
 pub mod tokens;

@@ -5,7 +5,7 @@
 //! model stands behind it stays opaque until the config maps it; it is never guessed.
 
 use super::names::Route;
-use super::series::label_value;
+use super::series::{UNKNOWN, label_value};
 
 /// The first words of cross-region inference profile ids. A list and not a pattern, since
 /// provider names stand before a dot too (`ai21.`, `qwen.`, `zai.`).
@@ -32,6 +32,7 @@ impl ModelRef {
     pub fn parse(logged: &str) -> Self {
         match logged.strip_prefix("arn:") {
             Some(rest) => Self::parse_arn(rest),
+            None if logged == UNKNOWN => Self::new(UNKNOWN, Route::Unknown, "", true),
             None => Self::parse_id(logged),
         }
     }

@@ -28,6 +28,7 @@ macro_rules! names {
         }
     };
 }
+pub(super) use names;
 
 names! {
     /// How a call ended.
@@ -220,6 +221,8 @@ names! {
         CacheCountingAssumed = "cache_counting_assumed",
         /// `CloudWatch` left events out of what it streamed: there were more calls than these.
         SampledLog = "sampled_log",
+        /// The log tells no time; the time of reading is used.
+        TimeUnknown = "time_unknown",
     }
 }
 
@@ -230,6 +233,20 @@ names! {
         BedrockInvocation = "bedrock_invocation",
         /// Application log with model, usage and estimate.
         Application = "application",
+        /// `CloudTrail` event of a call.
+        CloudTrail = "cloudtrail",
+        /// Lambda's report of a run of a function.
+        Lambda = "lambda",
+        /// Access log of API Gateway.
+        ApiGateway = "api_gateway",
+        /// `CloudWatch` metric, out of a metric stream, a query or an embedded metric.
+        CloudWatchMetric = "cloudwatch_metric",
+        /// One answer of a batch inference job.
+        BatchOutput = "batch_output",
+        /// The summary of a batch inference job.
+        BatchManifest = "batch_manifest",
+        /// An error in an application's log that no other kind holds.
+        ErrorLog = "error_log",
     }
 }
 
@@ -286,6 +303,8 @@ names! {
         Attribute = "attribute",
         /// Combinations of all labels.
         Series = "series",
+        /// Combinations of the labels of signals.
+        Signal = "signal",
     }
 }
 
@@ -342,6 +361,11 @@ impl Approximations {
     /// Adds one.
     pub fn insert(&mut self, approximation: Approximation) {
         self.0 |= 1 << approximation as u16;
+    }
+
+    /// Takes one out.
+    pub fn remove(&mut self, approximation: Approximation) {
+        self.0 &= !(1 << approximation as u16);
     }
 
     /// Returns the set with `approximation` in it.

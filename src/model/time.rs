@@ -18,6 +18,9 @@ pub const DAY_MS: i64 = 24 * HOUR_MS;
 pub struct UnixMillis(pub i64);
 
 impl UnixMillis {
+    /// The time of what no log dates; after every other instant.
+    pub const UNKNOWN: Self = Self(i64::MAX);
+
     /// Returns the start of the bucket of `width_ms` that holds this instant.
     #[must_use]
     pub fn floor(self, width_ms: i64) -> Self {
@@ -50,7 +53,7 @@ impl UnixMillis {
     pub fn day_text(self) -> String {
         match self.to_chrono() {
             Some(at) => format!("{:04}-{:02}-{:02}", at.year(), at.month(), at.day()),
-            None => format!("{}ms", self.0),
+            None => super::series::UNKNOWN.to_owned(),
         }
     }
 
@@ -64,7 +67,7 @@ impl UnixMillis {
                 at.minute(),
                 at.second()
             ),
-            None => format!("{}ms", self.0),
+            None => super::series::UNKNOWN.to_owned(),
         }
     }
 }

@@ -13,7 +13,7 @@ use super::ledger_store::{Identity, LedgerStore};
 use super::memory::{Disk, Failure, MemoryEngine};
 use super::verify::verify;
 use crate::ledger::amounts::Row;
-use crate::ledger::batch::{Entry, Group, Rated, RatedBatch};
+use crate::ledger::batch::{Entry, Group, Observation, Rated, RatedBatch, SignalEntry};
 use crate::ledger::delta::Ingest;
 use crate::ledger::position::{LogId, LogPosition, Mark};
 use crate::ledger::rollup::{Level, Retention};
@@ -24,6 +24,7 @@ use crate::model::names::{
     UnpricedReason,
 };
 use crate::model::series::{ContextBand, SeriesKey};
+use crate::model::signal::{Signal, SignalKey};
 use crate::model::span::Span;
 use crate::model::time::{DAY_MS, HOUR_MS, MINUTE_MS, UnixMillis};
 use crate::model::tokens::{ByClass, TokenClass};
@@ -72,6 +73,8 @@ enum Step {
 struct Picture {
     /// Calls, input tokens, unpriced output tokens and picodollars by model and principal.
     series: BTreeMap<(String, String), (u64, u64, u64, i128)>,
+    /// Values of signals, and their sum, by path.
+    signals: BTreeMap<String, (u64, u64)>,
     positions: BTreeMap<u64, u64>,
     accepted: u64,
     duplicates: u64,
@@ -137,6 +140,26 @@ fn entry(call: &Call, place: u32, now: UnixMillis) -> Entry {
     }
 }
 
+/// A signal that comes with each call, whether or not that is a duplicate.
+fn signal(call: &Call, now: UnixMillis) -> SignalEntry {
+    let key = SignalKey {
+        signal: Signal::GatewayDuration,
+        account: "a".to_owned(),
+        region: "r".to_owned(),
+        values: vec![path(call)],
+    };
+    SignalEntry {
+        kind: RecordKind::ApiGateway,
+        at: (!call.tokens.is_multiple_of(5)).then(|| now.plus(-call.age_ms)),
+        id: None,
+        observations: vec![Observation { key, count: 1, value: u64::from(call.tokens) }],
+    }
+}
+
+fn path(call: &Call) -> String {
+    format!("/{}", call.principal % 4)
+}
+
 /// The batch of a log that begins at `from`. Each call takes ten bytes, and one line is a reject.
 fn batch(log: u64, from: u64, calls: &[Call], now: UnixMillis) -> RatedBatch {
     let to = from + 10 * calls.len() as u64 + 1;
@@ -144,6 +167,7 @@ fn batch(log: u64, from: u64, calls: &[Call], now: UnixMillis) -> RatedBatch {
     for (place, call) in (0..).zip(calls) {
         rated.groups.push(group(call.principal));
         rated.entries.push(entry(call, place, now));
+        rated.signals.push(signal(call, now));
     }
     rated.rejected.add((None, LineResult::Rejected(Reject::InvalidJson)), 1);
     RatedBatch {
@@ -171,6 +195,10 @@ fn picture(ledger: &Ledger) -> Picture {
             (key.model.clone(), key.principal.clone()),
             (amounts.requests.total(), amounts.tokens.get(TokenClass::Input), unpriced, cost.0),
         );
+    }
+    for (_, key, tally) in ledger.signals() {
+        assert_eq!(tally.buckets.iter().sum::<u64>(), tally.count);
+        picture.signals.insert(key.values.join(" "), (tally.count, tally.sum));
     }
     for (log, position) in ledger.positions() {
         picture.positions.insert(log.0, position.offset);
@@ -207,6 +235,8 @@ fn expected(steps: &[Step]) -> Picture {
                 read.insert(*log, *offset);
                 forgotten.remove(log);
                 for call in calls {
+                    let sums = picture.signals.entry(path(call)).or_default();
+                    *sums = (sums.0 + 1, sums.1 + u64::from(call.tokens));
                     if !ids.insert(call.id) {
                         picture.duplicates += 1;
                         continue;

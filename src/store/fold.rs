@@ -3,13 +3,18 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
 use super::codec;
 use super::engine::{Engine, WriteBatch, each};
 use super::error::StoreError;
-use super::keys;
-use super::pending::{Block, Pending};
+use super::keys::{self, prefix};
+use super::pending::{Block, Blocks, Pending};
+use crate::ledger::amounts::Row;
 use crate::ledger::delta::IdList;
 use crate::ledger::rollup::{Bucket, Horizons, Level};
+use crate::ledger::signals::SignalRow;
 use crate::ledger::state::Ledger;
 
 /// Ids in one stored chunk, eight bytes each: they must fit into the largest value.
@@ -32,6 +37,13 @@ pub(super) fn batch(
     for (id, _, totals) in ledger.totals().filter(|(id, ..)| pending.touched.contains(id)) {
         codec::put(&mut batch, keys::totals(id), &**totals)?;
     }
+    for (id, key) in &pending.new_signals {
+        codec::put(&mut batch, keys::signal(*id), key)?;
+    }
+    for (id, _, totals) in ledger.signals().filter(|(id, ..)| pending.touched_signals.contains(id))
+    {
+        codec::put(&mut batch, keys::signal_totals(id), &**totals)?;
+    }
     for log in &pending.positions {
         match ledger.positions().get(log) {
             Some(position) => codec::put(&mut batch, keys::position(*log), position)?,
@@ -44,7 +56,9 @@ pub(super) fn batch(
         }
     }
     ids(engine, pending, ledger.number(), &mut batch)?;
-    rows(engine, pending, ledger.horizons(), &mut batch)?;
+    let horizons = ledger.horizons();
+    rows(engine, prefix::ROLLUP, &pending.blocks, horizons, &mut batch)?;
+    rows(engine, prefix::SIGNAL_ROLLUP, &pending.signal_blocks, horizons, &mut batch)?;
     for key in &pending.journal_keys {
         batch.delete(key.clone());
     }
@@ -72,25 +86,43 @@ fn ids(
     Ok(())
 }
 
-fn rows(
+/// A row of a rollup table: adding is all that a fold does with it.
+trait Additive: Default + Serialize + DeserializeOwned {
+    fn add(&mut self, other: &Self);
+}
+
+impl Additive for Row {
+    fn add(&mut self, other: &Self) {
+        self.merge(other);
+    }
+}
+
+impl Additive for SignalRow {
+    fn add(&mut self, other: &Self) {
+        self.merge(other);
+    }
+}
+
+fn rows<R: Additive>(
     engine: &dyn Engine,
-    pending: &Pending,
+    table: u8,
+    added: &Blocks<R>,
     horizons: Horizons,
     batch: &mut WriteBatch,
 ) -> Result<(), StoreError> {
-    let mut blocks: BTreeMap<Vec<u8>, Block> = BTreeMap::new();
-    for (key, added) in &pending.blocks {
+    let moves_max = COMPACTIONS_MIN.max(2 * added.len());
+    let mut blocks: Blocks<R> = BTreeMap::new();
+    for (key, added) in added {
         let mut block = stored_block(engine, key)?;
         merge(&mut block, added);
         blocks.insert(key.clone(), block);
     }
-    let moves_max = COMPACTIONS_MIN.max(2 * pending.blocks.len());
     // Finer levels first. A block that a finer level has just moved into waits for the next fold,
     // so no level meets a block that this fold has deleted.
     for level in [Level::Minute, Level::Hour, Level::Day] {
         let Some(horizon) = horizons.of(level) else { continue };
-        let first = keys::rollup_block(Bucket { level, start_minute: 0 }, 0);
-        let end = keys::rollup_block(Bucket::holding(level, horizon), 0);
+        let first = keys::rollup_block(table, Bucket { level, start_minute: 0 }, 0);
+        let end = keys::rollup_block(table, Bucket::holding(level, horizon), 0);
         let mut old_keys = Vec::new();
         super::engine::each_key(engine, &first, &end, moves_max, |key| {
             old_keys.push(key.to_vec());
@@ -103,7 +135,7 @@ fn rows(
                 None => stored_block(engine, &key)?,
             };
             batch.delete(key);
-            let target = keys::rollup_block(coarser, number);
+            let target = keys::rollup_block(table, coarser, number);
             if !blocks.contains_key(&target) {
                 blocks.insert(target.clone(), stored_block(engine, &target)?);
             }
@@ -118,15 +150,15 @@ fn rows(
     Ok(())
 }
 
-fn stored_block(engine: &dyn Engine, key: &[u8]) -> Result<Block, StoreError> {
+fn stored_block<R: Additive>(engine: &dyn Engine, key: &[u8]) -> Result<Block<R>, StoreError> {
     match engine.get(key)? {
         Some(value) => codec::get(key, &value),
         None => Ok(Block::new()),
     }
 }
 
-fn merge(block: &mut Block, added: &Block) {
+fn merge<R: Additive>(block: &mut Block<R>, added: &Block<R>) {
     for (place, row) in added {
-        block.entry(*place).or_default().merge(row);
+        block.entry(*place).or_default().add(row);
     }
 }

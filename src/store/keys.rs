@@ -4,6 +4,7 @@
 use crate::ledger::delta::SeriesId;
 use crate::ledger::position::LogId;
 use crate::ledger::rollup::{Bucket, Level};
+use crate::ledger::signals::SignalId;
 use crate::model::time::{MINUTE_MS, UnixMillis};
 
 /// The key of the schema version; sorts before every other.
@@ -17,6 +18,10 @@ pub const SERIES_PER_BLOCK: u32 = 16;
 pub mod prefix {
     /// Request ids.
     pub const IDS: u8 = b'd';
+    /// Labels of signals.
+    pub const SIGNAL: u8 = b'g';
+    /// Totals of signals.
+    pub const SIGNAL_TOTALS: u8 = b'h';
     /// Ingest counters by source.
     pub const INGEST: u8 = b'i';
     /// Commits that are not folded yet.
@@ -29,6 +34,8 @@ pub mod prefix {
     pub const SERIES: u8 = b's';
     /// Totals of series.
     pub const TOTALS: u8 = b't';
+    /// Rollup blocks of signals.
+    pub const SIGNAL_ROLLUP: u8 = b'w';
 }
 
 /// Returns the range of all keys with a first letter.
@@ -54,6 +61,16 @@ pub fn totals(id: SeriesId) -> Vec<u8> {
     key(prefix::TOTALS, &[&id.0.to_be_bytes()])
 }
 
+/// Returns the key of the labels of a signal.
+pub fn signal(id: SignalId) -> Vec<u8> {
+    key(prefix::SIGNAL, &[&id.0.to_be_bytes()])
+}
+
+/// Returns the key of the totals of a signal.
+pub fn signal_totals(id: SignalId) -> Vec<u8> {
+    key(prefix::SIGNAL_TOTALS, &[&id.0.to_be_bytes()])
+}
+
 /// Returns the key of the position of a log.
 pub fn position(id: LogId) -> Vec<u8> {
     key(prefix::POSITION, &[&id.0.to_be_bytes()])
@@ -75,35 +92,43 @@ pub fn journal_parts(key: &[u8]) -> Option<(u64, u16)> {
     Some((u64::from_be_bytes(*number), u16::from_be_bytes(part.try_into().ok()?)))
 }
 
-/// Returns the key of the block of a bucket that holds a series.
-pub fn rollup(bucket: Bucket, series: SeriesId) -> Vec<u8> {
-    let block = series.0 / SERIES_PER_BLOCK;
-    rollup_block(bucket, block)
+/// Returns the key of the block of a bucket that holds a series or signal, by its number. `table` is
+/// [`prefix::ROLLUP`] or [`prefix::SIGNAL_ROLLUP`], also below.
+pub fn rollup(table: u8, bucket: Bucket, number: u32) -> Vec<u8> {
+    rollup_block(table, bucket, number / SERIES_PER_BLOCK)
 }
 
 /// Returns the key of a block of a bucket.
-pub fn rollup_block(bucket: Bucket, block: u32) -> Vec<u8> {
+pub fn rollup_block(table: u8, bucket: Bucket, block: u32) -> Vec<u8> {
     let level = [bucket.level as u8];
-    key(prefix::ROLLUP, &[&level, &bucket.start_minute.to_be_bytes(), &block.to_be_bytes()])
+    key(table, &[&level, &bucket.start_minute.to_be_bytes(), &block.to_be_bytes()])
 }
 
 /// Returns the range of the blocks of `level` whose bucket starts in `from..to`; all blocks of
 /// [`Level::Ever`], which has no dates.
-pub fn rollup_range(level: Level, from: UnixMillis, to: UnixMillis) -> (Vec<u8>, Vec<u8>) {
+pub fn rollup_range(
+    table: u8,
+    level: Level,
+    from: UnixMillis,
+    to: UnixMillis,
+) -> (Vec<u8>, Vec<u8>) {
     if level == Level::Ever {
-        return (vec![prefix::ROLLUP, level as u8], all(prefix::ROLLUP).1.to_vec());
+        return (vec![table, level as u8], all(table).1.to_vec());
     }
     let first_at_or_after = |at: UnixMillis| {
         let minute = at.plus(MINUTE_MS - 1).0.div_euclid(MINUTE_MS).max(0);
         let start_minute = u32::try_from(minute).unwrap_or(u32::MAX);
-        rollup_block(Bucket { level, start_minute }, 0)
+        rollup_block(table, Bucket { level, start_minute }, 0)
     };
     (first_at_or_after(from), first_at_or_after(to))
 }
 
 /// Returns the bucket and block of a rollup key.
 pub fn rollup_parts(key: &[u8]) -> Option<(Bucket, u32)> {
-    let (&[prefix::ROLLUP, level], rest) = key.split_first_chunk::<2>()? else { return None };
+    let (&[prefix::ROLLUP | prefix::SIGNAL_ROLLUP, level], rest) = key.split_first_chunk::<2>()?
+    else {
+        return None;
+    };
     let (start, rest) = rest.split_first_chunk::<4>()?;
     let block: &[u8; 4] = rest.try_into().ok()?;
     let level = [Level::Minute, Level::Hour, Level::Day, Level::Ever]
@@ -113,15 +138,15 @@ pub fn rollup_parts(key: &[u8]) -> Option<(Bucket, u32)> {
     Some((bucket, u32::from_be_bytes(*block)))
 }
 
-/// Returns the place of a series in its block.
-pub fn place_in_block(series: SeriesId) -> u8 {
-    u8::try_from(series.0 % SERIES_PER_BLOCK).unwrap_or(0)
+/// Returns the place of a series or signal in its block.
+pub fn place_in_block(number: u32) -> u8 {
+    u8::try_from(number % SERIES_PER_BLOCK).unwrap_or(0)
 }
 
-/// Returns the series at a place of a block.
-pub fn series_in_block(block: u32, place: u8) -> Option<SeriesId> {
+/// Returns the number of the series or signal at a place of a block.
+pub fn number_in_block(block: u32, place: u8) -> Option<u32> {
     let place = Some(u32::from(place)).filter(|&place| place < SERIES_PER_BLOCK)?;
-    Some(SeriesId(block.checked_mul(SERIES_PER_BLOCK)?.checked_add(place)?))
+    block.checked_mul(SERIES_PER_BLOCK)?.checked_add(place)
 }
 
 /// Returns the key of one chunk of request ids.
@@ -158,8 +183,10 @@ mod tests {
         fn rollup_keys_give_their_parts_back(start_minute in any::<u32>(), series in any::<u32>()) {
             for level in [Level::Minute, Level::Hour, Level::Day, Level::Ever] {
                 let bucket = Bucket { level, start_minute };
-                let key = rollup(bucket, SeriesId(series));
-                prop_assert_eq!(rollup_parts(&key), Some((bucket, series / SERIES_PER_BLOCK)));
+                for table in [prefix::ROLLUP, prefix::SIGNAL_ROLLUP] {
+                    let key = rollup(table, bucket, series);
+                    prop_assert_eq!(rollup_parts(&key), Some((bucket, series / SERIES_PER_BLOCK)));
+                }
             }
         }
     }

@@ -12,15 +12,17 @@ use super::engine::{Engine, WriteBatch, each};
 use super::error::StoreError;
 use super::fold;
 use super::keys::{self, prefix};
-use super::pending::{Block, Pending};
+use super::pending::{Block, Blocks, Pending};
 use crate::ledger::amounts::{Amounts, Row};
 use crate::ledger::counts::Counts;
 use crate::ledger::delta::{Delta, Grand, IdList, Ingest, SeriesId};
 use crate::ledger::position::{LogId, LogPosition};
 use crate::ledger::rollup::{Bucket, Horizons, Level};
+use crate::ledger::signals::{SignalId, SignalRow, Tally};
 use crate::ledger::state::{Ledger, Settings};
 use crate::model::names::Capped;
 use crate::model::series::SeriesKey;
+use crate::model::signal::SignalKey;
 use crate::model::time::UnixMillis;
 
 /// Version of the layout of keys and values. A build reads every version up to its own.
@@ -132,18 +134,43 @@ impl LedgerStore {
         to: UnixMillis,
         mut visit: impl FnMut(Bucket, SeriesId, &Row),
     ) -> Result<(), StoreError> {
-        let (from, to) = keys::rollup_range(level, from, to);
-        let mut emit = |key: &[u8], block: &Block| {
+        let range = keys::rollup_range(prefix::ROLLUP, level, from, to);
+        self.rows_of(range, &self.pending.blocks, |bucket, number, row| {
+            visit(bucket, SeriesId(number), row);
+        })
+    }
+
+    /// Visits the rows of signals like [`Self::rows`].
+    pub fn signal_rows(
+        &self,
+        level: Level,
+        from: UnixMillis,
+        to: UnixMillis,
+        mut visit: impl FnMut(Bucket, SignalId, &SignalRow),
+    ) -> Result<(), StoreError> {
+        let range = keys::rollup_range(prefix::SIGNAL_ROLLUP, level, from, to);
+        self.rows_of(range, &self.pending.signal_blocks, |bucket, number, row| {
+            visit(bucket, SignalId(number), row);
+        })
+    }
+
+    fn rows_of<R: DeserializeOwned>(
+        &self,
+        (from, to): (Vec<u8>, Vec<u8>),
+        pending: &Blocks<R>,
+        mut visit: impl FnMut(Bucket, u32, &R),
+    ) -> Result<(), StoreError> {
+        let mut emit = |key: &[u8], block: &Block<R>| {
             let (bucket, number) = keys::rollup_parts(key).ok_or_else(|| misplaced(key))?;
             for (place, row) in block {
-                let id = keys::series_in_block(number, *place).ok_or_else(|| misplaced(key))?;
-                visit(bucket, id, row);
+                let number = keys::number_in_block(number, *place).ok_or_else(|| misplaced(key))?;
+                visit(bucket, number, row);
             }
             Ok(())
         };
         each(&*self.engine, &from, &to, |key, value| emit(key, &codec::get(key, value)?))?;
         if from < to {
-            for (key, block) in self.pending.blocks.range(from..to) {
+            for (key, block) in pending.range(from..to) {
                 emit(key, block)?;
             }
         }
@@ -198,7 +225,11 @@ impl LedgerStore {
             ..Delta::default()
         };
         self.each_of(prefix::SERIES, |key, value: SeriesKey| {
-            folded.new_series.push((series_of(key)?, value));
+            folded.new_series.push((SeriesId(number_of(key)?), value));
+            Some(())
+        })?;
+        self.each_of(prefix::SIGNAL, |key, value: SignalKey| {
+            folded.new_signals.push((SignalId(number_of(key)?), value));
             Some(())
         })?;
         self.each_of(prefix::POSITION, |key, value: LogPosition| {
@@ -212,7 +243,11 @@ impl LedgerStore {
         })?;
         ledger.apply(&folded);
         self.each_of(prefix::TOTALS, |key, value: Amounts| {
-            ledger.restore_totals(series_of(key)?, value);
+            ledger.restore_totals(SeriesId(number_of(key)?), value);
+            Some(())
+        })?;
+        self.each_of(prefix::SIGNAL_TOTALS, |key, value: Tally| {
+            ledger.restore_signal(SignalId(number_of(key)?), value);
             Some(())
         })?;
         for slice in meta.slices {
@@ -293,23 +328,23 @@ fn check_grand(ledger: &Ledger) -> Result<(), StoreError> {
     for (_, _, totals) in ledger.totals() {
         sum.add(&totals.row());
     }
+    for (_, _, totals) in ledger.signals() {
+        sum.add_signal(&totals.row());
+    }
     for position in ledger.positions().values() {
         sum.add_position(position);
     }
     if sum == *ledger.grand() {
         return Ok(());
     }
-    let what = format!(
-        "its series sum to {} calls and {} dollars and its {} logs to {} bytes, where {}, {}, {} and {} were committed",
-        sum.requests,
-        sum.cost,
-        sum.logs,
-        sum.offsets,
-        ledger.grand().requests,
-        ledger.grand().cost,
-        ledger.grand().logs,
-        ledger.grand().offsets,
-    );
+    let of = |grand: &Grand| {
+        let Grand { requests, cost, logs, offsets, signal_values, .. } = grand;
+        format!(
+            "{requests} calls, {cost} dollars, {signal_values} values of signals, and {offsets} bytes of {logs} logs"
+        )
+    };
+    let what =
+        format!("its parts sum to {}, where {} were committed", of(&sum), of(ledger.grand()));
     Err(StoreError::Corrupt { what })
 }
 
@@ -324,8 +359,8 @@ fn check_schema(version: &[u8]) -> Result<(), StoreError> {
     }
 }
 
-fn series_of(key: &[u8]) -> Option<SeriesId> {
-    Some(SeriesId(u32::from_be_bytes(key.get(1..)?.try_into().ok()?)))
+fn number_of(key: &[u8]) -> Option<u32> {
+    Some(u32::from_be_bytes(key.get(1..)?.try_into().ok()?))
 }
 
 fn log_of(key: &[u8]) -> Option<LogId> {

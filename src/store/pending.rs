@@ -5,12 +5,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::keys;
+use super::keys::{self, prefix};
 use crate::ledger::amounts::Row;
 use crate::ledger::delta::{Delta, SeriesId};
 use crate::ledger::position::LogId;
 use crate::ledger::seen::Evicted;
+use crate::ledger::signals::{SignalId, SignalRow};
 use crate::model::series::SeriesKey;
+use crate::model::signal::SignalKey;
 use crate::model::time::UnixMillis;
 
 /// Rows that make a fold due; bounds the memory that waits for it.
@@ -21,7 +23,9 @@ const BLOCKS_MAX: usize = 2_048;
 const JOURNAL_BYTES_MAX: usize = 2 << 20;
 
 /// The rows of one rollup block, by place in the block.
-pub(super) type Block = BTreeMap<u8, Row>;
+pub(super) type Block<R> = BTreeMap<u8, R>;
+/// Rollup blocks by key.
+pub(super) type Blocks<R> = BTreeMap<Vec<u8>, Block<R>>;
 
 /// Journal entries since the last fold, added up.
 #[derive(Debug, Default)]
@@ -29,7 +33,11 @@ pub(super) struct Pending {
     pub(super) new_series: Vec<(SeriesId, SeriesKey)>,
     pub(super) touched: BTreeSet<SeriesId>,
     /// Rows to add, by key of their block.
-    pub(super) blocks: BTreeMap<Vec<u8>, Block>,
+    pub(super) blocks: Blocks<Row>,
+    pub(super) new_signals: Vec<(SignalId, SignalKey)>,
+    pub(super) touched_signals: BTreeSet<SignalId>,
+    /// Rows of signals to add, by key of their block.
+    pub(super) signal_blocks: Blocks<SignalRow>,
     pub(super) positions: BTreeSet<LogId>,
     pub(super) sources: BTreeSet<String>,
     pub(super) ids: BTreeMap<UnixMillis, Vec<u64>>,
@@ -45,9 +53,21 @@ impl Pending {
         self.new_series.extend(delta.new_series.iter().cloned());
         for cell in &delta.cells {
             self.touched.insert(cell.series);
-            let block = self.blocks.entry(keys::rollup(cell.bucket, cell.series)).or_default();
+            let number = cell.series.0;
+            let key = keys::rollup(prefix::ROLLUP, cell.bucket, number);
+            let block = self.blocks.entry(key).or_default();
             let rows_before = block.len();
-            block.entry(keys::place_in_block(cell.series)).or_default().merge(&cell.amounts.row());
+            block.entry(keys::place_in_block(number)).or_default().merge(&cell.amounts.row());
+            self.rows += block.len() - rows_before;
+        }
+        self.new_signals.extend(delta.new_signals.iter().cloned());
+        for cell in &delta.signal_cells {
+            self.touched_signals.insert(cell.signal);
+            let number = cell.signal.0;
+            let key = keys::rollup(prefix::SIGNAL_ROLLUP, cell.bucket, number);
+            let block = self.signal_blocks.entry(key).or_default();
+            let rows_before = block.len();
+            block.entry(keys::place_in_block(number)).or_default().merge(&cell.tally.row());
             self.rows += block.len() - rows_before;
         }
         self.positions.extend(delta.positions.iter().map(|(log, _)| *log));
@@ -66,7 +86,7 @@ impl Pending {
 
     pub(super) fn fold_is_due(&self) -> bool {
         self.rows >= ROWS_MAX
-            || self.blocks.len() >= BLOCKS_MAX
+            || self.blocks.len() + self.signal_blocks.len() >= BLOCKS_MAX
             || self.journal_bytes >= JOURNAL_BYTES_MAX
     }
 

@@ -7,6 +7,7 @@ use super::ledger_store::LedgerStore;
 use crate::ledger::amounts::Row;
 use crate::ledger::delta::SeriesId;
 use crate::ledger::rollup::Level;
+use crate::ledger::signals::{SignalId, SignalRow};
 use crate::ledger::state::Ledger;
 use crate::model::time::UnixMillis;
 
@@ -61,6 +62,7 @@ pub fn verify(store: &LedgerStore, ledger: &Ledger) -> Result<Report, StoreError
     for id in sums.into_keys() {
         report.problems.push(format!("rows of series {} which has no labels", id.0));
     }
+    verify_signals(store, ledger, &mut report)?;
     for (log, position) in ledger.positions() {
         let marked = position.marks.last().map_or(0, |mark| mark.at);
         if position.offset != marked {
@@ -72,4 +74,38 @@ pub fn verify(store: &LedgerStore, ledger: &Ledger) -> Result<Report, StoreError
         }
     }
     Ok(report)
+}
+
+fn verify_signals(
+    store: &LedgerStore,
+    ledger: &Ledger,
+    report: &mut Report,
+) -> Result<(), StoreError> {
+    let mut sums: BTreeMap<SignalId, SignalRow> = BTreeMap::new();
+    for level in [Level::Minute, Level::Hour, Level::Day, Level::Ever] {
+        let mut rows = 0;
+        store.signal_rows(level, UnixMillis(0), END_OF_TIME, |_, signal, row| {
+            rows += 1;
+            sums.entry(signal).or_default().merge(row);
+        })?;
+        *report.rows.entry(level).or_default() += rows;
+    }
+    for (id, key, totals) in ledger.signals() {
+        let sum = sums.remove(&id).unwrap_or_default();
+        if sum != totals.row() {
+            report.problems.push(format!(
+                "signal {} (`{}`): its rows sum to {} values of {} together, its totals say {} and {}",
+                id.0,
+                key.signal.as_str(),
+                sum.count,
+                sum.sum,
+                totals.count,
+                totals.sum,
+            ));
+        }
+    }
+    for id in sums.into_keys() {
+        report.problems.push(format!("rows of signal {} which has no labels", id.0));
+    }
+    Ok(())
 }

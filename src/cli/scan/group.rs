@@ -180,6 +180,13 @@ impl Groups {
                 self.cells.add(place, bucket, entry);
             }
         }
+        for signal in &rated.signals {
+            if tally.is_duplicate(signal.id) {
+                self.lines.add((Some(signal.kind), LineResult::Duplicate), 1);
+            } else if let Some(count) = accepted.get_mut(signal.kind as usize) {
+                *count += 1;
+            }
+        }
         for (kind, count) in RecordKind::ALL.iter().zip(accepted) {
             self.lines.add((Some(*kind), LineResult::Accepted), count);
         }
