@@ -227,6 +227,7 @@ fn entry(place: u32, from: u64, at: UnixMillis) -> Entry {
         operation: Operation::Converse,
         outcome: Outcome::Ok,
         error_code: None,
+        retries_exhausted: None,
         stop_reason: None,
         empty: false,
         tokens: ByClass([4_502, 1_000, 0, 0, 0, 128]),

@@ -55,7 +55,9 @@ pub(super) fn find(args: &FindArgs, now: UnixMillis) -> Result<(), Failure> {
         Format::Csv => print::csv(&matches, inputs.names()),
     };
     std::io::stdout().lock().write_all(page.as_bytes())?;
-    std::io::stderr().lock().write_all(print::remarks(&matches).as_bytes())?;
+    let hints = if args.format == Format::Table { print::hints(&matches) } else { String::new() };
+    let remarks = hints + &print::remarks(&matches);
+    std::io::stderr().lock().write_all(remarks.as_bytes())?;
     inputs.finish()?;
     if matches.total == 0 {
         return Err(Failure::no("no record matches"));

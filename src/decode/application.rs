@@ -108,6 +108,7 @@ pub(super) fn invocation<'l>(draft: &mut Draft<'_, 'l>) -> Result<Invocation<'l>
         tier: Tier::Standard,
         outcome,
         error_code: error.map(|error| error.code),
+        retries_exhausted: error.and_then(|error| error.retries_exhausted),
         stop_reason,
         latency_ms: first_millis(draft, LATENCIES),
         first_byte_ms: first_millis(draft, FIRST_TOKENS),
@@ -142,11 +143,25 @@ pub(super) fn error(draft: &Draft<'_, '_>) -> Option<ErrorClass> {
                 draft.hint(field).and_then(|code| error_class::of_status(u32::try_from(code).ok()?))
             }
         };
-        if class.is_some() {
-            return class;
+        if let Some(class) = class {
+            let retries_exhausted = class.retries_exhausted.or_else(|| retries_exhausted(draft));
+            return Some(ErrorClass { retries_exhausted, ..class });
         }
     }
     status.or(is_failed.then_some(ErrorClass::UNKNOWN))
+}
+
+/// Returns how many retries a failed call had: the text tells it that stands beside the code.
+fn retries_exhausted(draft: &Draft<'_, '_>) -> Option<u32> {
+    const TEXTS: &[Field] = &[
+        Field::AppErrorMessage,
+        Field::AppExceptionMessage,
+        Field::AppException,
+        Field::AppError,
+        Field::EventMessage,
+        Field::ShortMessage,
+    ];
+    TEXTS.iter().find_map(|&field| error_class::retries_exhausted(&draft.text(field)?))
 }
 
 /// Tells whether a value stands for no error.

@@ -170,6 +170,7 @@ pub(super) enum Field {
     ApiRegion,
     ApiCaller,
     ApiAccount,
+    ApiRequestId,
     ApiEventId,
     ApiModelId,
     VpcEndpointId,

@@ -45,6 +45,8 @@ pub struct Entry {
     pub outcome: Outcome,
     /// Error code, if it failed.
     pub error_code: Option<ErrorCode>,
+    /// Retries that the client made before it gave up, where the log tells.
+    pub retries_exhausted: Option<u16>,
     /// Why the model stopped.
     pub stop_reason: Option<StopReason>,
     /// Whether it ended well without the output that the log counts.

@@ -116,6 +116,10 @@ impl Sums {
         if let Some(code) = entry.error_code {
             amounts.errors.add(code, 1);
         }
+        if let Some(retries) = entry.retries_exhausted {
+            amounts.retries += u64::from(retries);
+            amounts.retries_exhausted += 1;
+        }
         if let Some(reason) = entry.stop_reason {
             amounts.stop_reasons.add(reason, 1);
         }

@@ -58,6 +58,13 @@ struct Rater {
     batch: u64,
 }
 
+/// What the names of a record that is no call stand for.
+struct ResolvedSignal {
+    model: String,
+    route: Route,
+    principal: String,
+}
+
 /// A combination, and its place in the batch being made.
 struct Resolved {
     group: Arc<Group>,
@@ -65,9 +72,31 @@ struct Resolved {
     place: u32,
 }
 
-/// One record as [`Meter::rate_seen`] shows it: its entry, and what entries do not keep.
+/// One record as [`Meter::rate_seen`] shows it.
 #[derive(Debug)]
-pub struct Sight<'r> {
+pub enum Sight<'r> {
+    /// A call.
+    Call(CallSight<'r>),
+    /// Something else that happened.
+    Signal(SignalSight<'r>),
+}
+
+/// A record that is no call: what it says, and what its names are resolved to.
+#[derive(Debug)]
+pub struct SignalSight<'r> {
+    /// Where its line begins in the lines.
+    pub line_at: usize,
+    /// What it says.
+    pub record: &'r SignalRecord<'r>,
+    /// Base model id, or [`UNKNOWN`].
+    pub model: &'r str,
+    /// Who called, or [`UNKNOWN_PRINCIPAL`].
+    pub principal: &'r str,
+}
+
+/// A call: its entry, and what entries do not keep.
+#[derive(Debug)]
+pub struct CallSight<'r> {
     /// Where its line begins in the lines.
     pub line_at: usize,
     /// Id of the request, as logged.
@@ -131,11 +160,18 @@ impl Meter {
         self.decoder.each(line, &mut |item| match item {
             Item::Record { invocation, event_id } => {
                 rater.rate(&invocation, event_id, rated, |request_id, entry, group| {
-                    see(&Sight { line_at: offset, request_id, entry, group });
+                    see(&Sight::Call(CallSight { line_at: offset, request_id, entry, group }));
                 });
             }
             Item::Signal { signal, event_id } => {
-                rated.signals.push(rater.signal(&signal, event_id));
+                let resolved = rater.resolved_signal(&signal);
+                see(&Sight::Signal(SignalSight {
+                    line_at: offset,
+                    record: &signal,
+                    model: &resolved.model,
+                    principal: &resolved.principal,
+                }));
+                rated.signals.push(rater.signal(&signal, &resolved, event_id));
             }
             Item::Rejected(reject) => rated.reject(reject, offset),
             Item::Ignored => rated.rejected.add((None, LineResult::Ignored), 1),
@@ -208,19 +244,34 @@ impl Rater {
 }
 
 impl Rater {
-    /// Resolves the labels of a record that is no call.
-    fn signal(&mut self, record: &SignalRecord<'_>, event_id: Option<&str>) -> SignalEntry {
-        let model = record.model_id.as_deref().map(|logged| self.model(logged));
+    /// Resolves the model and the caller of a record that is no call.
+    fn resolved_signal(&self, record: &SignalRecord<'_>) -> ResolvedSignal {
+        let logged = record.model_id.as_deref().unwrap_or(UNKNOWN);
+        let model = ModelRef::parse(logged);
+        let model = match self.rules.models.get(logged) {
+            Some(target) => model.mapped_to(target),
+            None => model,
+        };
         let principal = record.identity_arn.as_deref().map(principal_of_arn);
+        let principal = label_value(principal.as_deref().unwrap_or(UNKNOWN_PRINCIPAL));
+        ResolvedSignal { model: model.model, route: model.route, principal }
+    }
+
+    fn signal(
+        &mut self,
+        record: &SignalRecord<'_>,
+        resolved: &ResolvedSignal,
+        event_id: Option<&str>,
+    ) -> SignalEntry {
         let or_unknown = |text: Option<&str>| label_value(text.unwrap_or(UNKNOWN));
         let account = or_unknown(record.account.as_deref());
         let region = or_unknown(record.region.as_deref());
         let observations = record.measurements.iter().map(|measurement| {
             let mut own = measurement.labels.iter();
             let value = |name: &&str| match *name {
-                "model" => or_unknown(model.as_ref().map(|model| &*model.model)),
-                "route" => model.as_ref().map_or(Route::Unknown, |m| m.route).as_str().to_owned(),
-                "principal" => or_unknown(principal.as_deref()),
+                "model" => resolved.model.clone(),
+                "route" => resolved.route.as_str().to_owned(),
+                "principal" => resolved.principal.clone(),
                 _ => own.next().map_or_else(String::new, |text| label(text)),
             };
             let key = SignalKey {
@@ -246,14 +297,6 @@ impl Rater {
         }
         let id = (!self.id_text.is_empty()).then(|| seeded_hash(&self.id_text, self.rules.seed));
         SignalEntry { kind: record.kind, at: record.at, id, observations }
-    }
-
-    fn model(&self, logged: &str) -> ModelRef {
-        let model = ModelRef::parse(logged);
-        match self.rules.models.get(logged) {
-            Some(target) => model.mapped_to(target),
-            None => model,
-        }
     }
 }
 
@@ -362,6 +405,9 @@ fn entry(invocation: &Invocation<'_>, group: u32, id: Option<u64>, tokens: ByCla
         operation: invocation.operation,
         outcome: invocation.outcome,
         error_code: invocation.error_code,
+        retries_exhausted: invocation
+            .retries_exhausted
+            .map(|retries| u16::try_from(retries).unwrap_or(u16::MAX)),
         stop_reason: invocation.stop_reason,
         empty: invocation.outcome == Outcome::Ok
             && invocation.has_output_count

@@ -129,6 +129,7 @@ fn entry(call: &Call, place: u32, now: UnixMillis) -> Entry {
         operation: Operation::Converse,
         outcome: Outcome::Ok,
         error_code: None,
+        retries_exhausted: None,
         stop_reason: None,
         empty: false,
         tokens,

@@ -187,6 +187,7 @@ fn entry(number: u64, call: u64, at: UnixMillis) -> Entry {
         operation: Operation::Converse,
         outcome: Outcome::Ok,
         error_code: None,
+        retries_exhausted: None,
         stop_reason: None,
         empty: false,
         tokens,

@@ -1,19 +1,17 @@
 //! The records found so far: the first ones in the order of the inputs, and how many there are.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
 use super::criteria::tokens_of;
-use crate::ledger::batch::Group;
 use crate::ledger::counts::Counts;
-use crate::ledger::meter::Sight;
+use crate::ledger::meter::{CallSight, Sight, SignalSight};
+use crate::model::error_class;
 use crate::model::money::Usd;
 use crate::model::names::{LineResult, Outcome, RecordKind, Reject};
-use crate::model::series::LABEL_CHARS_MAX;
+use crate::model::series::{LABEL_CHARS_MAX, label_value};
 use crate::model::time::UnixMillis;
 use crate::model::tokens::TokenCounts;
 use crate::price::Charge;
 use crate::source::file::lines::Admitted;
+use std::collections::BTreeMap;
 
 /// Bytes of a line that `--show-body` keeps: more than anybody reads on a terminal, and few enough
 /// that the matches fit in memory.
@@ -40,13 +38,25 @@ pub(super) struct Found {
     pub(super) input: usize,
     pub(super) offset: u64,
     pub(super) at: UnixMillis,
-    pub(super) group: Arc<Group>,
+    pub(super) kind: RecordKind,
+    pub(super) model: String,
+    /// As logged.
+    pub(super) model_id: String,
+    pub(super) principal: String,
     pub(super) outcome: Outcome,
+    /// What to do about it, if it failed.
+    pub(super) hint: Option<&'static str>,
+    pub(super) request_id: Option<String>,
+    /// What it cost; only calls cost something.
+    pub(super) cost: Option<Cost>,
+    pub(super) body: Option<String>,
+}
+
+/// What a call used and cost.
+pub(super) struct Cost {
     pub(super) tokens: TokenCounts,
     pub(super) charge: Charge,
-    pub(super) reported_cost: Option<Usd>,
-    pub(super) request_id: Option<String>,
-    pub(super) body: Option<String>,
+    pub(super) reported: Option<Usd>,
 }
 
 impl Matches {
@@ -69,27 +79,23 @@ impl Matches {
 
     /// Adds a record of a chunk. Of too many, those at the end are dropped, whoever found them.
     pub(super) fn add(&mut self, input: usize, chunk: &Admitted, sight: &Sight<'_>) {
-        let offset = chunk.offset_of(sight.line_at);
+        let line_at = match sight {
+            Sight::Call(call) => call.line_at,
+            Sight::Signal(signal) => signal.line_at,
+        };
+        let offset = chunk.offset_of(line_at);
         let place = (input, offset, self.total);
         self.total += 1;
         let full = self.found.len() >= self.limit;
         if full && self.found.last_key_value().is_some_and(|(last, _)| *last < place) {
             return;
         }
-        let tokens = tokens_of(sight.entry);
-        let found = Found {
-            input,
-            offset,
-            at: sight.entry.at,
-            group: Arc::clone(sight.group),
-            outcome: sight.entry.outcome,
-            charge: sight.group.card.charge(&tokens),
-            tokens,
-            reported_cost: sight.entry.reported_cost,
-            request_id: sight.request_id.map(shown_id),
-            body: self.bodies.then(|| body(&chunk.lines, sight.line_at)),
+        let found = match sight {
+            Sight::Call(call) => Found::of_call(call),
+            Sight::Signal(signal) => Found::of_signal(signal),
         };
-        self.found.insert(place, found);
+        let body = self.bodies.then(|| body(&chunk.lines, line_at));
+        self.found.insert(place, Found { input, offset, body, ..found });
         self.shrink();
     }
 
@@ -114,6 +120,52 @@ impl Matches {
     /// Returns the records kept, in the order of the inputs and then of their lines.
     pub(super) fn shown(&self) -> impl ExactSizeIterator<Item = &Found> {
         self.found.values()
+    }
+}
+
+impl Found {
+    fn of_call(call: &CallSight<'_>) -> Self {
+        let (entry, group) = (call.entry, call.group);
+        let tokens = tokens_of(entry);
+        let retries_exhausted = entry.retries_exhausted.is_some();
+        let context = error_class::Context { retries_exhausted, ..Default::default() };
+        Self {
+            input: 0,
+            offset: 0,
+            at: entry.at,
+            kind: entry.kind,
+            model: group.series.model.clone(),
+            model_id: group.model_id.clone(),
+            principal: group.series.principal.clone(),
+            outcome: entry.outcome,
+            hint: error_class::hint(entry.outcome, context),
+            request_id: call.request_id.map(shown_id),
+            cost: Some(Cost {
+                charge: group.card.charge(&tokens),
+                tokens,
+                reported: entry.reported_cost,
+            }),
+            body: None,
+        }
+    }
+
+    fn of_signal(signal: &SignalSight<'_>) -> Self {
+        let record = signal.record;
+        let outcome = record.outcome.unwrap_or(Outcome::Ok);
+        Self {
+            input: 0,
+            offset: 0,
+            at: record.at.unwrap_or(UnixMillis::UNKNOWN),
+            kind: record.kind,
+            model: signal.model.to_owned(),
+            model_id: record.model_id.as_deref().map(label_value).unwrap_or_default(),
+            principal: signal.principal.to_owned(),
+            outcome,
+            hint: error_class::hint(outcome, record.context),
+            request_id: record.request_id.as_deref().map(shown_id),
+            cost: None,
+            body: None,
+        }
     }
 }
 

@@ -247,6 +247,7 @@ pub(super) const PATHS: &[Group] = &[
             ("awsRegion", Field::ApiRegion),
             ("userIdentity.arn", Field::ApiCaller),
             ("recipientAccountId", Field::ApiAccount),
+            ("requestID", Field::ApiRequestId),
             ("eventID", Field::ApiEventId),
             ("requestParameters.modelId", Field::ApiModelId),
             ("vpcEndpointId", Field::VpcEndpointId),
