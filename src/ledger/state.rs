@@ -126,10 +126,11 @@ impl Ledger {
             ingest.changes.add(change, 1);
         }
         let places = booking.cells.places_of(&batch.rated.groups);
-        for entry in &batch.rated.entries {
+        let known = self.seen.look_up(batch.rated.entries.iter().map(|entry| entry.id));
+        for (entry, is_known) in batch.rated.entries.iter().zip(known) {
             let place = usize::try_from(entry.group).ok().and_then(|group| places.get(group));
             let &place = place.ok_or_else(|| BookError::group(batch, entry.group))?;
-            self.book_entry(booking, &mut ingest, place, entry, now);
+            self.book_entry(booking, &mut ingest, place, entry, is_known, now);
         }
         booking.ingest.entry(batch.source.clone()).or_default().merge(&ingest);
         Ok(())
@@ -141,18 +142,21 @@ impl Ledger {
         ingest: &mut Ingest,
         place: u32,
         entry: &Entry,
+        is_known: bool,
         now: UnixMillis,
     ) {
         let kind = Some(entry.kind);
         if let Some(id) = entry.id {
             // A time in the future must not take the place of a slice of the window.
-            match self.seen.insert(id, entry.at.min(now), booking.newest) {
+            match self.seen.insert(id, is_known, entry.at.min(now), booking.newest) {
                 Seen::Duplicate => {
                     ingest.lines.add((kind, LineResult::Duplicate), 1);
                     return;
                 }
                 Seen::New { id, slice } => {
-                    booking.forget_ids(self.seen.take_evicted());
+                    if self.seen.has_evicted() {
+                        booking.forget_ids(self.seen.take_evicted());
+                    }
                     booking.ids.entry(slice).or_default().push(id);
                 }
             }
@@ -265,8 +269,9 @@ impl Ledger {
     /// [`Self::slices`].
     pub fn restore_ids(&mut self, slice: UnixMillis, ids: &[u64]) {
         self.slice_grew(slice);
-        for &id in ids {
-            self.seen.insert(id, slice, self.newest);
+        let known = self.seen.look_up(ids.iter().copied().map(Some));
+        for (&id, is_known) in ids.iter().zip(known) {
+            self.seen.insert(id, is_known, slice, self.newest);
         }
     }
 
