@@ -65,6 +65,15 @@ pub struct Ledger {
     grand: Grand,
 }
 
+/// What tells whether a record was counted before.
+struct Novelty {
+    kind: RecordKind,
+    id: Option<u64>,
+    /// What [`SeenIds::look_up`] says of the id.
+    is_known: bool,
+    at: UnixMillis,
+}
+
 impl Ledger {
     /// Returns an empty ledger.
     pub fn new(settings: Settings) -> Self {
@@ -130,13 +139,16 @@ impl Ledger {
             ingest.changes.add(change, 1);
         }
         let places = booking.cells.places_of(&batch.rated.groups);
-        for entry in &batch.rated.entries {
+        let known = self.seen.look_up(batch.rated.entries.iter().map(|entry| entry.id));
+        for (entry, is_known) in batch.rated.entries.iter().zip(known) {
             let place = usize::try_from(entry.group).ok().and_then(|group| places.get(group));
             let &place = place.ok_or_else(|| BookError::group(batch, entry.group))?;
-            self.book_entry(booking, &mut ingest, place, entry, now);
+            self.book_entry(booking, &mut ingest, place, entry, is_known, now);
         }
-        for signal in &batch.rated.signals {
-            self.book_signal(booking, &mut ingest, signal, now);
+        let signals = &batch.rated.signals;
+        let known = self.seen.look_up(signals.iter().map(|signal| signal.id));
+        for (signal, is_known) in signals.iter().zip(known) {
+            self.book_signal(booking, &mut ingest, signal, is_known, now);
         }
         booking.ingest.entry(batch.source.clone()).or_default().merge(&ingest);
         Ok(())
@@ -148,9 +160,11 @@ impl Ledger {
         ingest: &mut Ingest,
         place: u32,
         entry: &Entry,
+        is_known: bool,
         now: UnixMillis,
     ) {
-        if !self.accept(booking, ingest, entry.kind, entry.id, entry.at, now) {
+        let novelty = Novelty { kind: entry.kind, id: entry.id, is_known, at: entry.at };
+        if !self.accept(booking, ingest, novelty, now) {
             return;
         }
         if entry.at > now.plus(FUTURE_MAX_MS) {
@@ -169,10 +183,12 @@ impl Ledger {
         booking: &mut Booking,
         ingest: &mut Ingest,
         signal: &SignalEntry,
+        is_known: bool,
         now: UnixMillis,
     ) {
         let at = signal.at.unwrap_or(now);
-        if !self.accept(booking, ingest, signal.kind, signal.id, at, now) {
+        let novelty = Novelty { kind: signal.kind, id: signal.id, is_known, at };
+        if !self.accept(booking, ingest, novelty, now) {
             return;
         }
         let at = if at > now.plus(FUTURE_MAX_MS) { now } else { at };
@@ -189,22 +205,22 @@ impl Ledger {
         &mut self,
         booking: &mut Booking,
         ingest: &mut Ingest,
-        kind: RecordKind,
-        id: Option<u64>,
-        at: UnixMillis,
+        Novelty { kind, id, is_known, at }: Novelty,
         now: UnixMillis,
     ) -> bool {
         let kind = Some(kind);
         // A time in the future must not take the place of a slice of the window.
         let believed = at.min(now);
         if let Some(id) = id {
-            match self.seen.insert(id, believed, booking.newest) {
+            match self.seen.insert(id, is_known, believed, booking.newest) {
                 Seen::Duplicate => {
                     ingest.lines.add((kind, LineResult::Duplicate), 1);
                     return false;
                 }
                 Seen::New { id, slice } => {
-                    booking.forget_ids(self.seen.take_evicted());
+                    if self.seen.has_evicted() {
+                        booking.forget_ids(self.seen.take_evicted());
+                    }
                     booking.ids.entry(slice).or_default().push(id);
                 }
             }
@@ -323,8 +339,9 @@ impl Ledger {
     /// [`Self::slices`].
     pub fn restore_ids(&mut self, slice: UnixMillis, ids: &[u64]) {
         self.slice_grew(slice);
-        for &id in ids {
-            self.seen.insert(id, slice, self.newest);
+        let known = self.seen.look_up(ids.iter().copied().map(Some));
+        for (&id, is_known) in ids.iter().zip(known) {
+            self.seen.insert(id, is_known, slice, self.newest);
         }
     }
 
