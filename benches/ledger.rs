@@ -223,6 +223,8 @@ fn entry(place: u32, from: u64, at: UnixMillis) -> Entry {
         group: place,
         at,
         id: Some(id),
+        has_shared_id: false,
+        is_told_elsewhere: false,
         kind: RecordKind::BedrockInvocation,
         operation: Operation::Converse,
         outcome: Outcome::Ok,

@@ -3,6 +3,7 @@
 //! Stopping is a drop order: the tailer ends, so the workers' channels close, so the committer's
 //! channel closes, so it makes its last commit and gives the ledger back.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::thread::{self, JoinHandle};
@@ -57,8 +58,9 @@ impl Pipeline {
         for place in 0..worker_count(config.workers) {
             let (worker, batches) = sync_channel(BATCHES_WAITING);
             let (rules, committer) = (rules.clone(), committer_inbox.clone());
+            let told_elsewhere = told_elsewhere(config);
             threads.push(spawn(&format!("worker-{place}"), move || {
-                worker::work(rules, &batches, &committer);
+                worker::work(rules, &told_elsewhere, &batches, &committer);
             })?);
             workers.push(worker);
         }
@@ -94,6 +96,12 @@ impl Pipeline {
     }
 }
 
+/// Returns the names of the sources whose calls are counted from other sources.
+fn told_elsewhere(config: &Config) -> BTreeSet<String> {
+    let sources = config.sources.iter().filter(|source| !source.corroborates.is_empty());
+    sources.map(|source| source.name.clone()).collect()
+}
+
 fn follow(config: &Config, books: &Books, wake: &Arc<Wake>) -> Vec<Followed> {
     let positions = books.ledger.positions();
     let ids = LogIds::after(positions.last_key_value().map(|(log, _)| *log));
@@ -112,7 +120,7 @@ fn follow(config: &Config, books: &Books, wake: &Arc<Wake>) -> Vec<Followed> {
 fn is_whole_record(line: &[u8]) -> bool {
     let mut holds_record = false;
     Decoder::new(&[]).each(line, &mut |item| {
-        holds_record |= matches!(item, Item::Record { .. });
+        holds_record |= matches!(item, Item::Record { .. } | Item::Signal { .. });
     });
     holds_record
 }

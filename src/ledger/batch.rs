@@ -35,8 +35,13 @@ pub struct Entry {
     pub group: u32,
     /// When the call was made.
     pub at: UnixMillis,
-    /// Keyed hash of account, region and request id.
+    /// Keyed hash of account, region and request id; of the request id alone where that is unique
+    /// by itself.
     pub id: Option<u64>,
+    /// Whether other kinds of log name the call by the same id.
+    pub has_shared_id: bool,
+    /// Whether the config says that another source tells of the call as well.
+    pub is_told_elsewhere: bool,
     /// Which log told it.
     pub kind: RecordKind,
     /// API operation.

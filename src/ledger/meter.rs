@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::batch::{Entry, Group, Observation, Rated, SignalEntry};
+use super::seen::told_by;
 use super::signals::label;
 use crate::decode::{Decoder, Invocation, Item, SignalRecord, is_blank};
 use crate::model::hash::seeded_hash;
@@ -214,21 +215,29 @@ impl Rater {
             self.last = Some(index);
             self.last_key.clone_from(key);
         }
-        let id = self.id(invocation, event_id);
+        let (id, has_shared_id) = self.id(invocation, event_id);
         if let Some(resolved) = self.resolved.get_mut(index) {
             resolved.refresh(&self.rules.book, invocation.at);
             let place = resolved.place_in(self.batch, rated);
-            let entry = entry(invocation, place, id, tokens);
+            let entry = Entry { id, has_shared_id, ..entry(invocation, place, tokens) };
             see(invocation.request_id.as_deref(), &entry, &resolved.group);
             rated.entries.push(entry);
         }
     }
 
     /// Returns the keyed hash of what tells a record from all others: its request id, or else the id
-    /// of the event that held it.
-    fn id(&mut self, invocation: &Invocation<'_>, event_id: Option<&str>) -> Option<u64> {
+    /// of the event that held it. Also whether other kinds of log name the call alike.
+    fn id(&mut self, invocation: &Invocation<'_>, event_id: Option<&str>) -> (Option<u64>, bool) {
         self.id_text.clear();
         if let Some(request_id) = invocation.request_id.as_deref() {
+            if is_uuid(request_id) {
+                // No account begins with this.
+                self.id_text.push(2);
+                self.id_text.extend_from_slice(request_id.as_bytes());
+                let id = seeded_hash(&self.id_text, self.rules.seed);
+                let is_application = invocation.kind == RecordKind::Application;
+                return (Some(told_by(id, is_application)), true);
+            }
             for part in [invocation.account.as_deref(), invocation.region.as_deref()] {
                 self.id_text.extend_from_slice(part.unwrap_or(UNKNOWN).as_bytes());
                 self.id_text.push(0);
@@ -236,10 +245,11 @@ impl Rater {
             self.id_text.extend_from_slice(request_id.as_bytes());
         } else {
             // No account or region begins with a NUL.
+            let Some(event_id) = event_id else { return (None, false) };
             self.id_text.push(0);
-            self.id_text.extend_from_slice(event_id?.as_bytes());
+            self.id_text.extend_from_slice(event_id.as_bytes());
         }
-        Some(seeded_hash(&self.id_text, self.rules.seed))
+        (Some(seeded_hash(&self.id_text, self.rules.seed)), false)
     }
 }
 
@@ -331,6 +341,16 @@ impl Rated {
     }
 }
 
+/// Tells whether an id has the form of those that AWS gives to requests, which are unique by
+/// themselves.
+fn is_uuid(id: &str) -> bool {
+    let is_in_place = |(place, byte): (usize, u8)| match place {
+        8 | 13 | 18 | 23 => byte == b'-',
+        _ => byte.is_ascii_hexdigit(),
+    };
+    id.len() == 36 && id.bytes().enumerate().all(is_in_place)
+}
+
 /// Writes everything that decides labels and prices into `key`, with separators that no UTF-8 has.
 fn combination_key<'k>(
     key: &'k mut Vec<u8>,
@@ -395,12 +415,14 @@ fn narrowed(invocation: &Invocation<'_>) -> ByClass<u32> {
     ByClass(invocation.tokens.0.map(|tokens| u32::try_from(tokens).unwrap_or(u32::MAX)))
 }
 
-fn entry(invocation: &Invocation<'_>, group: u32, id: Option<u64>, tokens: ByClass<u32>) -> Entry {
+fn entry(invocation: &Invocation<'_>, group: u32, tokens: ByClass<u32>) -> Entry {
     let narrow = |ms: u64| u32::try_from(ms).unwrap_or(u32::MAX);
     Entry {
         group,
         at: invocation.at,
-        id,
+        id: None,
+        has_shared_id: false,
+        is_told_elsewhere: false,
         kind: invocation.kind,
         operation: invocation.operation,
         outcome: invocation.outcome,

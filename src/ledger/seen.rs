@@ -3,7 +3,8 @@
 //! A duplicate carries the same event time as the original or one close to it, so ids are kept by
 //! *slice* of event time and forgotten slice by slice. An id is 60 bits of a keyed hash beside the 4
 //! bits that name its slice: with 3.6 million ids (six hours at 10,000 calls a minute) a new id is
-//! taken for a known one once in 3 * 10^11 calls, that is once in sixty years at that rate.
+//! taken for a known one once in 3 * 10^11 calls, that is once in sixty years at that rate. Ids that
+//! several logs share give one of the bits to tell these logs apart.
 
 use std::collections::BTreeMap;
 
@@ -16,6 +17,20 @@ use crate::model::time::UnixMillis;
 const SLOTS: usize = 16;
 /// Slices that one window is divided into; with one more the window is covered at any time.
 const SLICES_PER_WINDOW: i64 = 12;
+
+/// The bit of an id that tells who told of the call: the service's log or an application's.
+const TELLER_BIT: u64 = 1 << SLOT_BITS;
+
+/// Returns the id of a call that several logs name alike, as a service's or an application's log
+/// tells of it: the two differ in one bit, so each leads to the other.
+pub fn told_by(id: u64, is_application: bool) -> u64 {
+    if is_application { id | TELLER_BIT } else { id & !TELLER_BIT }
+}
+
+/// Returns the id under which the other kind of log tells of the same call.
+pub fn twin(id: u64) -> u64 {
+    id ^ TELLER_BIT
+}
 
 /// The ids counted in a sliding window of event time.
 #[derive(Debug)]
@@ -128,6 +143,11 @@ impl SeenIds {
             state.touched = self.clock;
         }
         Seen::New { id, slice }
+    }
+
+    /// Tells whether `id` was inserted since the last call of [`Self::look_up`].
+    pub fn is_fresh(&self, id: u64) -> bool {
+        self.table.is_fresh(entry(id))
     }
 
     /// Tells whether a record made at `at` is older than the window, so that a duplicate of it may

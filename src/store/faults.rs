@@ -125,6 +125,8 @@ fn entry(call: &Call, place: u32, now: UnixMillis) -> Entry {
         group: place,
         at: now.plus(-call.age_ms),
         id: Some(crate::model::hash::seeded_hash(&call.id.to_be_bytes(), 7)),
+        has_shared_id: false,
+        is_told_elsewhere: false,
         kind: RecordKind::Application,
         operation: Operation::Converse,
         outcome: Outcome::Ok,

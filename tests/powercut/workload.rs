@@ -183,6 +183,8 @@ fn entry(number: u64, call: u64, at: UnixMillis) -> Entry {
         group: u32::try_from(call).unwrap(),
         at,
         id: Some(id),
+        has_shared_id: false,
+        is_told_elsewhere: false,
         kind: RecordKind::BedrockInvocation,
         operation: Operation::Converse,
         outcome: Outcome::Ok,

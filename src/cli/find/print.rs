@@ -39,7 +39,7 @@ pub(super) fn table(matches: &Matches, names: &[String]) -> String {
 pub(super) fn hints(matches: &Matches) -> String {
     let hinted = matches.shown().filter_map(|found| Some((found.outcome.as_str(), found.hint?)));
     let hints: BTreeSet<(&str, &str)> = hinted.collect();
-    hints.iter().map(|(outcome, hint)| format!("{outcome}: {hint}\n")).collect()
+    hints.iter().fold(String::new(), |text, (outcome, hint)| format!("{text}{outcome}: {hint}\n"))
 }
 
 fn row(found: &Found, names: &[String]) -> Vec<String> {
