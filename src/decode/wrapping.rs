@@ -224,9 +224,9 @@ impl<V: FnMut(Item<'_>)> Unwrap<'_, V> {
     /// Takes apart the events of an envelope, of a page of events, or of a live tail.
     fn events(&mut self, events: &[u8], around: Around<'_>) {
         let mut is_empty = true;
-        for event in json::elements(events) {
+        let mut events = json::elements(events);
+        while let Some((root, event)) = self.decoder.walk_next(&mut events) {
             is_empty = false;
-            let root = self.decoder.walk(event);
             let message = self.decoder.raw(event, Field::EventMessage);
             let id = self.decoder.raw(event, Field::EventId).and_then(json::string);
             let event_id = id.as_deref().filter(|id| !id.is_empty());
@@ -268,8 +268,8 @@ impl<V: FnMut(Item<'_>)> Unwrap<'_, V> {
     /// Takes apart what AWS services hand on as `Records`: stream records, queue messages, or
     /// records of a log themselves.
     fn records(&mut self, records: &[u8], around: Around<'_>) {
-        for record in json::elements(records) {
-            let root = self.decoder.walk(record);
+        let mut records = json::elements(records);
+        while let Some((root, record)) = self.decoder.walk_next(&mut records) {
             let data = self.decoder.raw(record, Field::StreamData);
             let body = self.decoder.raw(record, Field::EventMessage);
             match (root, data, body) {

@@ -14,7 +14,7 @@ mod walk;
 
 use std::ops::Range;
 
-pub(super) use elements::{document_end, elements};
+pub(super) use elements::{Elements, document_end, elements};
 pub(super) use text::{string, unescape_into};
 pub(super) use trie::{Slot, Trie, TrieBuilder};
 pub(super) use walk::Walker;

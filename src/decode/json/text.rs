@@ -5,6 +5,10 @@
 
 use std::borrow::Cow;
 
+use wide::u8x32;
+
+use super::scan::BLOCK;
+
 /// Returns the text of the JSON string `raw` (quotes included), or `None` if `raw` is of another
 /// type. Borrows where the string has no escapes and is UTF-8.
 pub(in crate::decode) fn string(raw: &[u8]) -> Option<Cow<'_, str>> {
@@ -38,23 +42,61 @@ fn unescape(mut rest: &[u8]) -> String {
 
 /// Appends the text between the quotes of a JSON string to `out`, in which JSON can be looked for
 /// again: bytes that are no UTF-8 stay as they are.
-pub(in crate::decode) fn unescape_into(mut rest: &[u8], out: &mut Vec<u8>) {
-    out.reserve(rest.len());
-    while let Some(at) = memchr::memchr(b'\\', rest) {
-        let (before, escape) = rest.split_at_checked(at).unwrap_or((rest, &[]));
-        out.extend_from_slice(before);
-        // Nearly every escape of JSON in JSON stands for itself.
-        let length = if let Some(&literal @ (b'"' | b'\\' | b'/')) = escape.get(1) {
-            out.push(literal);
-            2
-        } else {
-            let (character, length) = unescape_one(escape);
-            out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
-            length
+pub(in crate::decode) fn unescape_into(inner: &[u8], out: &mut Vec<u8>) {
+    let start = out.len();
+    // The text is never longer. A block is written whole, and what is too much of it overwritten.
+    out.resize(start + inner.len() + BLOCK, 0);
+    let end = unescape_in_blocks(inner, out, start).unwrap_or(start);
+    out.truncate(end);
+}
+
+/// Writes the text to `out` from `to` on, where there is space for it and a block, and returns where
+/// it ends.
+fn unescape_in_blocks(inner: &[u8], out: &mut [u8], mut to: usize) -> Option<usize> {
+    let mut from = 0;
+    loop {
+        let rest = inner.get(from..).unwrap_or(&[]);
+        let Some(bytes) = rest.first_chunk::<BLOCK>() else {
+            return unescape_tail(rest, out, to);
         };
-        rest = escape.get(length..).unwrap_or(&[]);
+        *out.get_mut(to..)?.first_chunk_mut::<BLOCK>()? = *bytes;
+        let backslashes = u8x32::new(*bytes).simd_eq(u8x32::splat(b'\\')).to_bitmask();
+        let plain = backslashes.trailing_zeros() as usize;
+        from += plain;
+        to += plain;
+        if backslashes != 0 {
+            from += put_escape(rest.get(plain..)?, out, &mut to)?;
+        }
     }
-    out.extend_from_slice(rest);
+}
+
+/// The end of [`unescape_in_blocks`], where less than a block is left.
+fn unescape_tail(mut rest: &[u8], out: &mut [u8], mut to: usize) -> Option<usize> {
+    while let Some(&byte) = rest.first() {
+        let length = if byte == b'\\' {
+            put_escape(rest, out, &mut to)?
+        } else {
+            *out.get_mut(to)? = byte;
+            to += 1;
+            1
+        };
+        rest = rest.get(length..).unwrap_or(&[]);
+    }
+    Some(to)
+}
+
+/// Writes what the escape at the start of `escape` stands for, and returns the escape's length.
+#[inline]
+fn put_escape(escape: &[u8], out: &mut [u8], to: &mut usize) -> Option<usize> {
+    // Nearly every escape of JSON in JSON stands for itself.
+    if let Some(&literal @ (b'"' | b'\\' | b'/')) = escape.get(1) {
+        *out.get_mut(*to)? = literal;
+        *to += 1;
+        return Some(2);
+    }
+    let (character, length) = unescape_one(escape);
+    *to += character.encode_utf8(out.get_mut(*to..*to + 4)?).len();
+    Some(length)
 }
 
 /// Returns the character of the escape at the start of `escape`, and the escape's length.
@@ -116,7 +158,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_string_that_serde_json_can_read_is_read_alike(
-            raw in r#""([a-z\u{80}-\u{10ffff}]|\\[nrtbf/\\"]|\\u[0-9a-dA-D][0-9a-fA-F]{3}|\\ud8[0-9a-f]{2}\\udc[0-9a-f]{2}){0,20}""#
+            raw in r#""([a-z\u{80}-\u{10ffff}]|\\[nrtbf/\\"]|\\u[0-9a-dA-D][0-9a-fA-F]{3}|\\ud8[0-9a-f]{2}\\udc[0-9a-f]{2}){0,60}""#
         ) {
             if let Ok(expected) = serde_json::from_str::<String>(&raw) {
                 let mut bytes = Vec::new();
