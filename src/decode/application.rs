@@ -9,6 +9,7 @@ use std::borrow::Cow;
 
 use super::draft::Draft;
 use super::paths::Field;
+use super::slots::FieldSet;
 use super::{Approximations, Invocation, Reject, scalar, usage};
 use crate::model::error_class::{self, ErrorClass};
 use crate::model::names::{Operation, Outcome, RecordKind, StopReason, Tier};
@@ -43,7 +44,7 @@ const ERRORS: &[Field] = &[
 
 /// Tells whether a line is such a log: a model, and usage or an error.
 pub(super) fn is_one(draft: &Draft<'_, '_>) -> bool {
-    MODELS.iter().any(|&field| draft.raw(field).is_some())
+    draft.has_any(const { FieldSet::of(MODELS) })
         && (usage::is_there(draft) || error(draft).is_some())
 }
 
@@ -108,6 +109,9 @@ fn first_millis(draft: &Draft<'_, '_>, fields: &[Field]) -> Option<u64> {
 /// Returns the error of a failed call: the first that the table of known ones has, else an unknown
 /// one if there is any.
 fn error(draft: &Draft<'_, '_>) -> Option<ErrorClass> {
+    if !draft.has_any(const { FieldSet::of(ERRORS).with(Field::AppStatus) }) {
+        return None;
+    }
     let status = draft.hint(Field::AppStatus).and_then(|status| u32::try_from(status).ok());
     let status = status.and_then(error_class::of_status);
     let mut is_failed = false;

@@ -9,19 +9,73 @@ use super::json::{self, Sink, Slot};
 use super::paths::{FIELDS, Field};
 use super::scalar;
 
-/// A value's place in the line of round `round`.
+/// Where a value stands in its line.
 #[derive(Clone, Copy, Default)]
 struct Place {
     start: u32,
     end: u32,
-    round: u32,
+}
+
+/// A set of fields, so that whether a line has any of many takes one look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct FieldSet([u64; 4]);
+
+const _: () = assert!(FIELDS <= 4 * 64, "a set of fields needs more words");
+
+impl FieldSet {
+    /// Returns the set of these fields.
+    pub(super) const fn of(mut fields: &[Field]) -> Self {
+        let mut set = Self([0; 4]);
+        while let [field, rest @ ..] = fields {
+            set = set.with(*field);
+            fields = rest;
+        }
+        set
+    }
+
+    pub(super) const fn with(self, field: Field) -> Self {
+        let Self([a, b, c, d]) = self;
+        let bit = 1 << (field as Slot % 64);
+        Self(match field as Slot / 64 {
+            0 => [a | bit, b, c, d],
+            1 => [a, b | bit, c, d],
+            2 => [a, b, c | bit, d],
+            _ => [a, b, c, d | bit],
+        })
+    }
+
+    #[inline]
+    fn meets(self, other: Self) -> bool {
+        self.0.iter().zip(other.0).fold(0, |both, (own, other)| both | own & other) != 0
+    }
+
+    #[inline]
+    fn insert(&mut self, slot: Slot) {
+        if let Some(word) = self.0.get_mut(usize::from(slot / 64)) {
+            *word |= 1 << (slot % 64);
+        }
+    }
+
+    #[inline]
+    fn remove(&mut self, field: Field) {
+        let slot = field as Slot;
+        if let Some(word) = self.0.get_mut(usize::from(slot / 64)) {
+            *word &= !(1 << (slot % 64));
+        }
+    }
+
+    #[inline]
+    fn has(&self, slot: Slot) -> bool {
+        self.0.get(usize::from(slot / 64)).is_some_and(|word| word >> (slot % 64) & 1 == 1)
+    }
 }
 
 /// The places of the wanted values of one line.
 pub(super) struct Slots {
-    places: Vec<Place>,
-    /// Number of the current line, from 1 on: emptying the slots costs nothing.
-    round: u32,
+    /// The fields that the line has; the places of all others are of earlier lines.
+    present: FieldSet,
+    fields: [Place; FIELDS],
+    attributes: Vec<Option<Place>>,
     details: Details,
 }
 
@@ -39,18 +93,26 @@ pub(super) struct Details {
 impl Slots {
     /// Returns empty slots for the fields and this many attributes.
     pub(super) fn new(attributes: usize) -> Self {
-        let places = vec![Place::default(); FIELDS + attributes];
-        Self { places, round: 0, details: Details::default() }
+        Self {
+            present: FieldSet::default(),
+            fields: [Place::default(); FIELDS],
+            attributes: vec![None; attributes],
+            details: Details::default(),
+        }
     }
 
     /// Forgets the last line.
     #[inline]
     pub(super) fn clear(&mut self) {
+        self.present = FieldSet::default();
+        self.attributes.fill(None);
         self.details = Details::default();
-        self.round = self.round.checked_add(1).unwrap_or_else(|| {
-            self.places.fill(Place::default());
-            1
-        });
+    }
+
+    /// Tells whether the line has any of these fields, and not as `null`.
+    #[inline]
+    pub(super) fn has_any(&self, fields: FieldSet) -> bool {
+        self.present.meets(fields)
     }
 
     /// Returns the JSON text of a field in `line`, if it is there and not `null`.
@@ -67,14 +129,11 @@ impl Slots {
     /// Returns where the value of a slot stands in its line.
     #[inline]
     pub(super) fn place(&self, slot: Slot) -> Option<Range<usize>> {
-        let place = self.places.get(usize::from(slot))?;
-        (place.round == self.round).then_some(place.start as usize..place.end as usize)
-    }
-
-    fn remove(&mut self, field: Field) {
-        if let Some(place) = self.places.get_mut(usize::from(field as Slot)) {
-            *place = Place::default();
-        }
+        let place = match self.fields.get(usize::from(slot)) {
+            Some(place) => self.present.has(slot).then_some(*place),
+            None => *self.attributes.get(usize::from(slot) - FIELDS)?,
+        };
+        place.map(|place| place.start as usize..place.end as usize)
     }
 
     /// Adds up one element of `cacheDetails`: its parts may stand in any order, so they are known
@@ -91,8 +150,8 @@ impl Slots {
             };
             *sum = sum.saturating_add(tokens);
         }
-        self.remove(Field::DetailTokens);
-        self.remove(Field::DetailTtl);
+        self.present.remove(Field::DetailTokens);
+        self.present.remove(Field::DetailTtl);
     }
 }
 
@@ -110,8 +169,12 @@ impl Sink for Slots {
             // `decode` refuses lines as long as that.
             return;
         };
-        if let Some(place) = self.places.get_mut(usize::from(slot)) {
-            *place = Place { start, end, round: self.round };
+        let place = Place { start, end };
+        if let Some(field) = self.fields.get_mut(usize::from(slot)) {
+            *field = place;
+            self.present.insert(slot);
+        } else if let Some(attribute) = self.attributes.get_mut(usize::from(slot) - FIELDS) {
+            *attribute = Some(place);
         }
     }
 }
