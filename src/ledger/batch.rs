@@ -62,6 +62,16 @@ pub struct Entry {
     pub approximations: Approximations,
 }
 
+impl Rated {
+    /// Drops everything and keeps the memory.
+    pub fn clear(&mut self) {
+        self.groups.clear();
+        self.entries.clear();
+        self.rejected = Counts::default();
+        self.examples.clear();
+    }
+}
+
 /// Everything that is committed together for one piece of one log.
 #[derive(Clone, Debug)]
 pub struct RatedBatch {
