@@ -50,7 +50,7 @@ pub(super) fn is_one(draft: &Draft<'_, '_>) -> bool {
 
 /// Returns the call that a line tells of.
 pub(super) fn invocation<'l>(draft: &mut Draft<'_, 'l>) -> Result<Invocation<'l>, Reject> {
-    let model = MODELS.iter().copied().find(|&field| draft.raw(field).is_some());
+    let model = MODELS.iter().copied().find(|&field| draft.has(field));
     let model_id = draft.model_id(model.ok_or(Reject::MissingField)?)?;
     let at = draft.at_any(TIMES)?;
     let error = error(draft);
@@ -79,7 +79,7 @@ pub(super) fn invocation<'l>(draft: &mut Draft<'_, 'l>) -> Result<Invocation<'l>
         operation: Operation::Unknown,
         model_id,
         invoked_model_id: None,
-        identity_arn: CALLERS.iter().find_map(arn),
+        identity_arn: CALLERS.iter().filter(|&&field| draft.has(field)).find_map(arn),
         attributes: draft.attribute_values(),
         tokens: usage.tokens,
         reasoning_tokens: draft
@@ -99,11 +99,12 @@ pub(super) fn invocation<'l>(draft: &mut Draft<'_, 'l>) -> Result<Invocation<'l>
 }
 
 fn first_text<'l>(draft: &Draft<'_, 'l>, fields: &[Field]) -> Option<Cow<'l, str>> {
-    fields.iter().find_map(|&field| draft.text(field))
+    fields.iter().filter(|&&field| draft.has(field)).find_map(|&field| draft.text(field))
 }
 
 fn first_millis(draft: &Draft<'_, '_>, fields: &[Field]) -> Option<u64> {
-    fields.iter().find_map(|&field| scalar::millis(draft.raw(field)?))
+    let mut there = fields.iter().filter(|&&field| draft.has(field));
+    there.find_map(|&field| scalar::millis(draft.raw(field)?))
 }
 
 /// Returns the error of a failed call: the first that the table of known ones has, else an unknown

@@ -50,7 +50,7 @@ impl<'l> Draft<'_, 'l> {
         if let Some(schema) = self.raw(Field::SchemaType) {
             return (schema == b"\"ModelInvocationLog\"").then_some(RecordKind::BedrockInvocation);
         }
-        let has_model = self.raw(Field::ModelId).is_some();
+        let has_model = self.has(Field::ModelId);
         let of_a_call = const { FieldSet::of(&[Field::Operation, Field::Input, Field::Output]) };
         if has_model && self.has_any(of_a_call) {
             return Some(RecordKind::BedrockInvocation);
@@ -59,6 +59,12 @@ impl<'l> Draft<'_, 'l> {
             return Some(RecordKind::Application);
         }
         has_model.then_some(RecordKind::BedrockInvocation)
+    }
+
+    /// Tells whether the line has a field, and not as `null`.
+    #[inline]
+    pub(super) fn has(&self, field: Field) -> bool {
+        self.slots.has(field)
     }
 
     /// Tells whether the line has any of these fields, and not as `null`.

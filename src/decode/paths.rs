@@ -147,6 +147,10 @@ pub(super) enum Field {
     Owner,
     EventId,
     EventMessage,
+    /// One event of a list of them: its message, its id, and the end of the element.
+    ListedMessage,
+    ListedId,
+    ListedEnd,
     AwslogsData,
     StreamData,
     PartitionKey,
@@ -168,6 +172,9 @@ pub(super) const FIELDS: usize = Field::NotificationEvent as usize + 1;
 
 /// Where the attributes stand.
 const METADATA: &str = "requestMetadata";
+
+/// Where lists of events stand.
+const EVENTS: &[&str] = &["logEvents[]", "events[]", "sessionUpdate.sessionResults[]"];
 
 /// Places that stand together, under each of the paths in front of them.
 type Group = (&'static [&'static str], &'static [(&'static str, Field)]);
@@ -391,6 +398,16 @@ const PATHS: &[Group] = &[
             ("Event", Field::NotificationEvent),
         ],
     ),
+    (
+        EVENTS,
+        &[
+            ("message", Field::ListedMessage),
+            ("body", Field::ListedMessage),
+            ("id", Field::ListedId),
+            ("eventId", Field::ListedId),
+            ("", Field::ListedEnd),
+        ],
+    ),
 ];
 
 /// Keys of the line itself that hold dots: attributes of OpenTelemetry, written flat.
@@ -433,7 +450,7 @@ pub(super) fn all_paths() -> Vec<String> {
     for (roots, rows) in PATHS {
         for root in *roots {
             for (path, _) in *rows {
-                paths.push(format!("{root}.{path}").trim_start_matches('.').to_owned());
+                paths.push(format!("{root}.{path}").trim_matches('.').to_owned());
             }
         }
     }
@@ -448,6 +465,7 @@ pub(super) fn all_keys() -> Vec<&'static str> {
         .flat_map(|(roots, rows)| roots.iter().copied().chain(rows.iter().map(|(path, _)| *path)));
     let mut keys: Vec<_> =
         rows.flat_map(|path| path.split('.')).map(|key| key.trim_end_matches("[]")).collect();
+    keys.retain(|key| !key.is_empty());
     keys.extend(DOTTED_KEYS.iter().map(|(key, _)| *key));
     keys.sort_unstable();
     keys.dedup();

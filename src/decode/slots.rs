@@ -10,7 +10,7 @@ use super::paths::{FIELDS, Field};
 use super::scalar;
 
 /// Where a value stands in its line.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Place {
     start: u32,
     end: u32,
@@ -77,7 +77,32 @@ pub(super) struct Slots {
     fields: [Place; FIELDS],
     attributes: Vec<Option<Place>>,
     details: Details,
+    events: Events,
 }
+
+/// The events of the lists that a line has. They are gathered in the one walk over it, since to look
+/// for them afterwards would step over all of it again.
+#[derive(Default)]
+pub(super) struct Events {
+    all: Vec<Event>,
+    /// Which of them the lists hold, in the order of [`LISTS`].
+    lists: [Range<usize>; LISTS.len()],
+    /// How many there were, of which [`EVENTS_MAX`] are kept.
+    count: usize,
+}
+
+/// One event of a list: where its parts stand, if it has them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Event {
+    message: Option<Place>,
+    id: Option<Place>,
+}
+
+/// The lists of events.
+const LISTS: [Field; 3] = [Field::LogEvents, Field::Events, Field::SessionResults];
+/// Events kept for one line, lest a line of nothing but empty ones take many times its own memory.
+/// `CloudWatch` Logs takes 10,000 at once (`PutLogEvents`).
+const EVENTS_MAX: usize = 32_768;
 
 /// Cache writes by time to live, summed over Converse's `cacheDetails`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -98,6 +123,7 @@ impl Slots {
             fields: [Place::default(); FIELDS],
             attributes: vec![None; attributes],
             details: Details::default(),
+            events: Events::default(),
         }
     }
 
@@ -107,6 +133,13 @@ impl Slots {
         self.present = FieldSet::default();
         self.attributes.fill(None);
         self.details = Details::default();
+        self.events.clear();
+    }
+
+    /// Tells whether the line has a field, and not as `null`.
+    #[inline]
+    pub(super) fn has(&self, field: Field) -> bool {
+        self.present.has(field as Slot)
     }
 
     /// Tells whether the line has any of these fields, and not as `null`.
@@ -136,8 +169,31 @@ impl Slots {
         place.map(|place| place.start as usize..place.end as usize)
     }
 
+    /// Takes the events that were found, for who goes through them while other lines are walked over.
+    pub(super) fn take_events(&mut self) -> Events {
+        std::mem::take(&mut self.events)
+    }
+
+    /// Gives the memory of events back.
+    pub(super) fn give_back(&mut self, events: Events) {
+        self.events = events;
+        self.events.clear();
+    }
+
+    // Not inlined, and so the next one: `take` is, and must stay small for that.
+    #[inline(never)]
+    fn end_event(&mut self) {
+        let part = |field| self.present.has(field as Slot).then(|| self.fields.get(field as usize));
+        let (message, id) = (part(Field::ListedMessage), part(Field::ListedId));
+        let event = Event { message: message.flatten().copied(), id: id.flatten().copied() };
+        self.events.push(event);
+        self.present.remove(Field::ListedMessage);
+        self.present.remove(Field::ListedId);
+    }
+
     /// Adds up one element of `cacheDetails`: its parts may stand in any order, so they are known
     /// together only where the element ends.
+    #[inline(never)]
     fn end_detail(&mut self, line: &[u8]) {
         let tokens = self.raw(line, Field::DetailTokens).and_then(|raw| scalar::count(raw).ok());
         let ttl = self.raw(line, Field::DetailTtl).and_then(json::string);
@@ -155,11 +211,70 @@ impl Slots {
     }
 }
 
+impl Events {
+    #[inline]
+    fn clear(&mut self) {
+        if self.count > 0 {
+            self.all.clear();
+            self.count = 0;
+            self.lists = Default::default();
+        }
+    }
+
+    fn push(&mut self, event: Event) {
+        self.count += 1;
+        if self.all.len() < EVENTS_MAX {
+            self.all.push(event);
+        }
+    }
+
+    /// If this slot is that of a list, its events are those since the last list. If it comes twice, its
+    /// last value counts.
+    #[inline(never)]
+    fn end_list(&mut self, slot: Slot) {
+        if let Some(place) = LISTS.iter().position(|&list| list as Slot == slot) {
+            let start = self.lists.iter().map(|list| list.end).max().unwrap_or(0);
+            if let Some(list) = self.lists.get_mut(place) {
+                *list = start..self.count;
+            }
+        }
+    }
+
+    /// Returns the events of the list at `field`, or `None` if there are too many.
+    pub(super) fn of(&self, field: Field) -> Option<&[Event]> {
+        let place = LISTS.iter().position(|&list| list as Slot == field as Slot)?;
+        self.all.get(self.lists.get(place)?.clone())
+    }
+}
+
+impl Event {
+    /// Returns the JSON text of its message in `line`.
+    pub(super) fn message<'l>(&self, line: &'l [u8]) -> Option<&'l [u8]> {
+        self.message?.text(line)
+    }
+
+    /// Returns the JSON text of its id in `line`.
+    pub(super) fn id<'l>(&self, line: &'l [u8]) -> Option<&'l [u8]> {
+        self.id?.text(line)
+    }
+}
+
+impl Place {
+    #[inline]
+    fn text(self, line: &[u8]) -> Option<&[u8]> {
+        line.get(self.start as usize..self.end as usize)
+    }
+}
+
 impl Sink for Slots {
     #[inline]
     fn take(&mut self, slot: Slot, line: &[u8], value: Range<usize>) {
         if slot == Field::DetailEnd as Slot {
             self.end_detail(line);
+            return;
+        }
+        if slot == Field::ListedEnd as Slot {
+            self.end_event();
             return;
         }
         if line.get(value.start) == Some(&b'n') {
@@ -173,6 +288,9 @@ impl Sink for Slots {
         if let Some(field) = self.fields.get_mut(usize::from(slot)) {
             *field = place;
             self.present.insert(slot);
+            if self.events.count > 0 {
+                self.events.end_list(slot);
+            }
         } else if let Some(attribute) = self.attributes.get_mut(usize::from(slot) - FIELDS) {
             *attribute = Some(place);
         }

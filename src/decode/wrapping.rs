@@ -189,23 +189,24 @@ impl<V: FnMut(Item<'_>)> Unwrap<'_, V> {
         let around = Around { depth: around.depth + 1, ..around };
         let field = |field| self.decoder.raw(object, field);
         let string = |name| field(name).filter(|value| value.starts_with(b"\""));
-        if let Some(events) = field(Field::LogEvents) {
+        if field(Field::LogEvents).is_some() {
             if field(Field::MessageType) == Some(b"\"CONTROL_MESSAGE\"") {
                 return (self.visit)(Item::Ignored);
             }
             let owner = field(Field::Owner).and_then(json::string);
-            self.events(events, Around { owner: owner.as_deref().or(around.owner), ..around });
+            let around = Around { owner: owner.as_deref().or(around.owner), ..around };
+            self.events(object, Field::LogEvents, around);
         } else if let Some(data) = string(Field::AwslogsData) {
             self.base64(data, around);
         } else if let (Some(data), Some(_)) =
             (string(Field::StreamData), field(Field::PartitionKey))
         {
             self.base64(data, around);
-        } else if let Some(events) = field(Field::SessionResults) {
+        } else if field(Field::SessionResults).is_some() {
             let sampled = around.sampled || field(Field::SessionSampled) == Some(b"true");
-            self.events(events, Around { sampled, ..around });
-        } else if let Some(events) = field(Field::Events) {
-            self.events(events, around);
+            self.events(object, Field::SessionResults, Around { sampled, ..around });
+        } else if field(Field::Events).is_some() {
+            self.events(object, Field::Events, around);
         } else if let Some(rows) = field(Field::Results) {
             self.rows(rows, around);
         } else if let Some(records) = field(Field::Records) {
@@ -221,24 +222,39 @@ impl<V: FnMut(Item<'_>)> Unwrap<'_, V> {
         }
     }
 
-    /// Takes apart the events of an envelope, of a page of events, or of a live tail.
-    fn events(&mut self, events: &[u8], around: Around<'_>) {
-        let mut is_empty = true;
-        let mut events = json::elements(events);
-        while let Some((root, event)) = self.decoder.walk_next(&mut events) {
-            is_empty = false;
-            let message = self.decoder.raw(event, Field::EventMessage);
-            let id = self.decoder.raw(event, Field::EventId).and_then(json::string);
-            let event_id = id.as_deref().filter(|id| !id.is_empty());
-            match message {
-                Some(text) if root == Root::Object && text.starts_with(b"\"") => {
-                    self.string(text, Around { event_id, ..around });
+    /// Takes apart the events of an envelope, of a page of events, or of a live tail: the list of them
+    /// at `field` of an object that was just walked over.
+    fn events(&mut self, object: &[u8], field: Field, around: Around<'_>) {
+        let events = self.decoder.slots.take_events();
+        match events.of(field) {
+            Some([]) => (self.visit)(Item::Ignored),
+            Some(list) => {
+                for event in list {
+                    self.event(event.message(object), event.id(object), around);
                 }
-                _ => self.reject(Reject::UnknownKind),
             }
+            None => self.many_events(self.decoder.raw(object, field).unwrap_or(&[]), around),
         }
-        if is_empty {
-            (self.visit)(Item::Ignored);
+        self.decoder.slots.give_back(events);
+    }
+
+    /// Takes apart more events than a walk keeps the places of.
+    fn many_events(&mut self, events: &[u8], around: Around<'_>) {
+        let mut events = json::elements(events);
+        while let Some((_, event)) = self.decoder.walk_next(&mut events) {
+            let message = self.decoder.raw(event, Field::EventMessage);
+            self.event(message, self.decoder.raw(event, Field::EventId), around);
+        }
+    }
+
+    fn event(&mut self, message: Option<&[u8]>, id: Option<&[u8]>, around: Around<'_>) {
+        let id = id.and_then(json::string);
+        let event_id = id.as_deref().filter(|id| !id.is_empty());
+        match message {
+            Some(text) if text.starts_with(b"\"") => {
+                self.string(text, Around { event_id, ..around });
+            }
+            _ => self.reject(Reject::UnknownKind),
         }
     }
 

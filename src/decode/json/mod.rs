@@ -7,6 +7,7 @@
 
 mod elements;
 pub(super) mod plain;
+mod quoted;
 mod scan;
 mod text;
 mod trie;

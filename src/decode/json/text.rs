@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use wide::u8x32;
 
-use super::scan::BLOCK;
+use super::quoted::BLOCK;
 
 /// Returns the text of the JSON string `raw` (quotes included), or `None` if `raw` is of another
 /// type. Borrows where the string has no escapes and is UTF-8.
@@ -44,59 +44,64 @@ fn unescape(mut rest: &[u8]) -> String {
 /// again: bytes that are no UTF-8 stay as they are.
 pub(in crate::decode) fn unescape_into(inner: &[u8], out: &mut Vec<u8>) {
     let start = out.len();
-    // The text is never longer. A block is written whole, and what is too much of it overwritten.
-    out.resize(start + inner.len() + BLOCK, 0);
-    let end = unescape_in_blocks(inner, out, start).unwrap_or(start);
-    out.truncate(end);
+    // The text is never longer. Blocks are written whole, and what is too much of them overwritten.
+    out.resize(start + inner.len() + BLOCK + 1, 0);
+    let space = out.get_mut(start..).unwrap_or(&mut []);
+    let spare = unescape_blocks(inner, space).map_or(0, |spare| spare.len());
+    out.truncate(out.len() - spare);
 }
 
-/// Writes the text to `out` from `to` on, where there is space for it and a block, and returns where
-/// it ends.
-fn unescape_in_blocks(inner: &[u8], out: &mut [u8], mut to: usize) -> Option<usize> {
-    let mut from = 0;
-    loop {
-        let rest = inner.get(from..).unwrap_or(&[]);
-        let Some(bytes) = rest.first_chunk::<BLOCK>() else {
-            return unescape_tail(rest, out, to);
-        };
-        *out.get_mut(to..)?.first_chunk_mut::<BLOCK>()? = *bytes;
-        let backslashes = u8x32::new(*bytes).simd_eq(u8x32::splat(b'\\')).to_bitmask();
-        let plain = backslashes.trailing_zeros() as usize;
-        from += plain;
-        to += plain;
-        if backslashes != 0 {
-            from += put_escape(rest.get(plain..)?, out, &mut to)?;
+/// Writes the text to `out`, which has more space than it needs by a block and a byte, and returns the
+/// space that is left.
+fn unescape_blocks<'o>(mut rest: &[u8], mut out: &'o mut [u8]) -> Option<&'o mut [u8]> {
+    // What is looked at of a block, and the block that follows its last escape.
+    while let Some(window) = rest.first_chunk::<{ 2 * BLOCK + 2 }>() {
+        let block = window.first_chunk::<BLOCK>()?;
+        *out.first_chunk_mut::<BLOCK>()? = *block;
+        let mut marks = u8x32::new(*block).simd_eq(u8x32::splat(b'\\')).to_bitmask();
+        // Where in the window the text begins that stands at the start of `out` already.
+        let mut start = 0;
+        while marks != 0 {
+            let mark = marks.trailing_zeros() as usize;
+            out = out.get_mut(mark - start..)?;
+            // Nearly every escape of JSON in JSON stands for itself.
+            let &literal @ (b'"' | b'\\' | b'/') = window.get(mark + 1)? else {
+                let (character, length) = unescape_one(window.get(mark..)?);
+                let written = character.encode_utf8(out.get_mut(..4)?).len();
+                out = out.get_mut(written..)?;
+                start = mark + length;
+                break;
+            };
+            start = mark + 2;
+            let [first, text @ ..] = out.first_chunk_mut::<{ BLOCK + 1 }>()?;
+            *first = literal;
+            *text = *window.get(start..)?.first_chunk::<BLOCK>()?;
+            out = out.get_mut(1..)?;
+            marks &= u32::MAX.checked_shl(u32::try_from(start).ok()?).unwrap_or(0);
         }
+        if marks == 0 && start < BLOCK {
+            out = out.get_mut(BLOCK - start..)?;
+            start = BLOCK;
+        }
+        rest = rest.get(start..)?;
     }
+    unescape_tail(rest, out)
 }
 
-/// The end of [`unescape_in_blocks`], where less than a block is left.
-fn unescape_tail(mut rest: &[u8], out: &mut [u8], mut to: usize) -> Option<usize> {
+/// The end of [`unescape_blocks`].
+fn unescape_tail<'o>(mut rest: &[u8], mut out: &'o mut [u8]) -> Option<&'o mut [u8]> {
     while let Some(&byte) = rest.first() {
-        let length = if byte == b'\\' {
-            put_escape(rest, out, &mut to)?
+        let (length, written) = if byte == b'\\' {
+            let (character, length) = unescape_one(rest);
+            (length, character.encode_utf8(out.get_mut(..4)?).len())
         } else {
-            *out.get_mut(to)? = byte;
-            to += 1;
-            1
+            *out.first_mut()? = byte;
+            (1, 1)
         };
+        out = out.get_mut(written..)?;
         rest = rest.get(length..).unwrap_or(&[]);
     }
-    Some(to)
-}
-
-/// Writes what the escape at the start of `escape` stands for, and returns the escape's length.
-#[inline]
-fn put_escape(escape: &[u8], out: &mut [u8], to: &mut usize) -> Option<usize> {
-    // Nearly every escape of JSON in JSON stands for itself.
-    if let Some(&literal @ (b'"' | b'\\' | b'/')) = escape.get(1) {
-        *out.get_mut(*to)? = literal;
-        *to += 1;
-        return Some(2);
-    }
-    let (character, length) = unescape_one(escape);
-    *to += character.encode_utf8(out.get_mut(*to..*to + 4)?).len();
-    Some(length)
+    Some(out)
 }
 
 /// Returns the character of the escape at the start of `escape`, and the escape's length.

@@ -8,6 +8,7 @@
 
 use wide::u8x32;
 
+use super::quoted;
 use super::scan::{self, Nesting};
 use super::text;
 use super::trie::{NodeId, Slot, Step, Trie, hash};
@@ -79,13 +80,13 @@ impl Guess {
     #[inline]
     fn matches(&self, line: &[u8], at: usize) -> bool {
         if let (Some(text), Some(&spelling)) =
-            (scan::block(line, at), self.spelling.first_chunk::<{ scan::BLOCK }>())
+            (quoted::block(line, at), self.spelling.first_chunk::<{ quoted::BLOCK }>())
         {
             let same = text.simd_eq(u8x32::new(spelling)).to_bitmask();
             if same & self.mask != self.mask {
                 return false;
             }
-            if self.length as usize <= scan::BLOCK {
+            if self.length as usize <= quoted::BLOCK {
                 return true;
             }
         }
@@ -258,7 +259,7 @@ impl<S: Sink> Walk<'_, S> {
             if scan::byte(line, at)? != b'"' {
                 return None;
             }
-            let close = scan::string(line, at + 1)?;
+            let close = quoted::string(line, at + 1)?;
             let quoted = line.get(at + 1..close - 1)?;
             let (step, hash) = self.step(node, quoted);
             (Found::Value(step), scan::colon(line, close)?, hash)
