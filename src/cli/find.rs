@@ -85,6 +85,7 @@ fn collect(
                 });
             matches.rejected.merge(&rated.rejected);
             bar.inc(chunk.lines.len() as u64);
+            piece.give_back(chunk);
         }
     }
     matches

@@ -37,7 +37,7 @@ pub use wrapping::Item;
 use std::borrow::Cow;
 
 use draft::Draft;
-use json::{Root, Slot, Trie, Walker};
+use json::{Elements, Root, Slot, Trie, Walker};
 use paths::Field;
 use scalar::Clock;
 use slots::Slots;
@@ -134,6 +134,20 @@ impl Decoder {
             });
         }
         self.walker.walk(&self.trie, line, &mut self.slots)
+    }
+
+    /// Walks over the next element of an array that a walk has checked, and returns what it is; what
+    /// was found is in the slots until the next walk.
+    fn walk_next<'a>(&mut self, elements: &mut Elements<'a>) -> Option<(Root, &'a [u8])> {
+        if self.plain {
+            let element = elements.next()?;
+            return Some((self.walk(element), element));
+        }
+        // One step over the element instead of two: where it ends shows while it is walked over.
+        self.slots.clear();
+        let rest = elements.rest();
+        let (root, length) = self.walker.walk_first(&self.trie, rest, &mut self.slots)?;
+        Some((root, elements.step(length)?))
     }
 
     /// Returns what the last walk, which was over `line`, found.

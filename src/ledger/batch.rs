@@ -127,3 +127,14 @@ pub struct Rated {
     /// The first line of each kind of reject: where it begins in the lines.
     pub examples: Vec<(Reject, usize)>,
 }
+
+impl Rated {
+    /// Drops everything and keeps the memory.
+    pub fn clear(&mut self) {
+        self.groups.clear();
+        self.entries.clear();
+        self.signals.clear();
+        self.rejected = Counts::default();
+        self.examples.clear();
+    }
+}

@@ -135,19 +135,29 @@ impl Meter {
     }
 
     /// Rates `lines` and shows every record on the way, in the order of [`Rated::entries`].
-    pub fn rate_seen(&mut self, lines: &[u8], mut see: impl FnMut(&Sight<'_>)) -> Rated {
-        self.rater.begin();
+    pub fn rate_seen(&mut self, lines: &[u8], see: impl FnMut(&Sight<'_>)) -> Rated {
         let mut rated = Rated::default();
+        self.rate_all(lines, &mut rated, see);
+        rated
+    }
+
+    /// Rates `lines` into `rated`, which must be empty: for who rates many lines and uses its memory
+    /// again.
+    pub fn rate_into(&mut self, lines: &[u8], rated: &mut Rated) {
+        self.rate_all(lines, rated, |_| {});
+    }
+
+    fn rate_all(&mut self, lines: &[u8], rated: &mut Rated, mut see: impl FnMut(&Sight<'_>)) {
+        self.rater.begin();
         let mut from = 0;
         for end in memchr::memchr_iter(b'\n', lines).chain(std::iter::once(lines.len())) {
             if let Some(line) = lines.get(from..end)
                 && !is_blank(line)
             {
-                self.rate_line(line, from, &mut rated, &mut see);
+                self.rate_line(line, from, rated, &mut see);
             }
             from = end + 1;
         }
-        rated
     }
 
     fn rate_line(

@@ -5,10 +5,7 @@
 //! Every function takes the place where its value starts and returns the place after it, or `None`
 //! if the line is not JSON there. Nothing here recurses or looks at what a value means.
 
-use wide::u8x16;
-
-/// Bytes looked at in one step.
-const BLOCK: usize = 16;
+use super::quoted::string;
 
 /// The containers around a place: one bit each, so that hostile nesting costs an eighth of a byte
 /// for each byte of the line.
@@ -57,12 +54,6 @@ pub(super) fn byte(line: &[u8], at: usize) -> Option<u8> {
     line.get(at).copied()
 }
 
-/// Returns the 16 bytes from `at` on, if there are as many.
-#[inline]
-pub(super) fn block(line: &[u8], at: usize) -> Option<u8x16> {
-    line.get(at..)?.first_chunk::<BLOCK>().map(|&bytes| u8x16::new(bytes))
-}
-
 /// Returns the first place from `at` on that is not white space.
 #[inline]
 pub(super) fn space(line: &[u8], mut at: usize) -> usize {
@@ -90,62 +81,6 @@ fn scalar(line: &[u8], at: usize) -> Option<usize> {
         b't' => literal(line, at, b"true"),
         b'f' => literal(line, at, b"false"),
         b'n' => literal(line, at, b"null"),
-        _ => None,
-    }
-}
-
-/// Steps over the rest of a string, from after its opening quote to after its closing one.
-#[inline]
-pub(super) fn string(line: &[u8], mut at: usize) -> Option<usize> {
-    loop {
-        let Some(bytes) = block(line, at) else { return string_tail(line, at) };
-        let special = special(bytes);
-        if special == 0 {
-            at += BLOCK;
-            continue;
-        }
-        at += special.trailing_zeros() as usize;
-        if byte(line, at)? == b'"' {
-            return Some(at + 1);
-        }
-        at = escape(line, at)?;
-    }
-}
-
-/// Marks quotes, backslashes and control characters, the lowest bit for the first byte.
-#[inline]
-fn special(bytes: u8x16) -> u32 {
-    let quote = bytes.simd_eq(u8x16::splat(b'"'));
-    let backslash = bytes.simd_eq(u8x16::splat(b'\\'));
-    let control = bytes.min(u8x16::splat(0x1f)).simd_eq(bytes);
-    (quote | backslash | control).to_bitmask()
-}
-
-/// The end of [`string`] where fewer than 16 bytes are left.
-fn string_tail(line: &[u8], mut at: usize) -> Option<usize> {
-    loop {
-        match byte(line, at)? {
-            b'"' => return Some(at + 1),
-            b'\\' => at = escape(line, at)?,
-            0..=0x1f => return None,
-            _ => at += 1,
-        }
-    }
-}
-
-/// Steps over an escape, which starts with the backslash at `at`. What is no escape at all fails
-/// here, a control character too.
-#[inline]
-fn escape(line: &[u8], at: usize) -> Option<usize> {
-    if byte(line, at)? != b'\\' {
-        return None;
-    }
-    match byte(line, at + 1)? {
-        b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(at + 2),
-        b'u' => {
-            let digits = line.get(at + 2..at + 6)?;
-            digits.iter().all(u8::is_ascii_hexdigit).then_some(at + 6)
-        }
         _ => None,
     }
 }
@@ -268,6 +203,16 @@ mod tests {
         for (line, end) in [
             (r#""a" "#, Some(3)),
             (r#""a\"b""#, Some(6)),
+            (r#""\\""#, Some(4)),
+            (r#""\\\"""#, Some(6)),
+            (r#""\\\""#, None),
+            (r#""a block that ends in a backslash\" and goes on" "#, Some(48)),
+            (r#""thirty characters before thes\\\"" "#, Some(35)),
+            (r#""thirty characters before these\\" "#, Some(34)),
+            (r#""thirty characters before these\x" "#, None),
+            (r#""thirty characters before these\u00e9" "#, Some(38)),
+            (r#""thirty characters before these\u00e" "#, None),
+            (r#""open\"#, None),
             (r#""\u00e9\ud800""#, Some(14)),
             (r#""\u00g9""#, None),
             (r#""\x""#, None),

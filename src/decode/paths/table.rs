@@ -14,6 +14,9 @@
 
 use super::Field;
 
+/// Where lists of events stand.
+const EVENTS: &[&str] = &["logEvents[]", "events[]", "sessionUpdate.sessionResults[]"];
+
 /// Places that stand together, under each of the paths in front of them.
 pub(super) type Group = (&'static [&'static str], &'static [(&'static str, Field)]);
 
@@ -236,6 +239,17 @@ pub(super) const PATHS: &[Group] = &[
             ("MESSAGE", Field::JournalMessage),
             ("Event", Field::NotificationEvent),
             ("logGroup", Field::LogGroup),
+        ],
+    ),
+    (
+        EVENTS,
+        &[
+            ("message", Field::ListedMessage),
+            ("body", Field::ListedMessage),
+            ("id", Field::ListedId),
+            ("eventId", Field::ListedId),
+            ("timestamp", Field::ListedTime),
+            ("", Field::ListedEnd),
         ],
     ),
     (

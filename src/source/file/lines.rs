@@ -75,6 +75,8 @@ pub struct LineChunks<R> {
     chunk_bytes: usize,
     line_bytes_max: usize,
     carry: Vec<u8>,
+    /// Memory for the next chunk, see [`Self::give_back`].
+    spare: Vec<u8>,
     /// Where in the input `carry` begins.
     at: u64,
     /// How much of `carry` is known to hold no line feed.
@@ -93,6 +95,7 @@ impl<R: Read> LineChunks<R> {
             chunk_bytes: chunk_bytes.max(1),
             line_bytes_max,
             carry: Vec::new(),
+            spare: Vec::new(),
             at: 0,
             scanned: 0,
             skipping: false,
@@ -120,8 +123,10 @@ impl<R: Read> LineChunks<R> {
                 whole => self.scanned.saturating_add(whole),
             };
             if whole > 0 {
-                let rest = self.carry.split_off(whole);
-                let lines = std::mem::replace(&mut self.carry, rest);
+                let mut rest = std::mem::take(&mut self.spare);
+                rest.extend_from_slice(self.carry.get(whole..).unwrap_or_default());
+                let mut lines = std::mem::replace(&mut self.carry, rest);
+                lines.truncate(whole);
                 self.scanned = self.carry.len();
                 let mut admitted = admit(lines, self.line_bytes_max);
                 admitted.oversized += std::mem::take(&mut self.oversized);
@@ -139,6 +144,16 @@ impl<R: Read> LineChunks<R> {
             if !self.skipping {
                 self.fill()?;
             }
+        }
+    }
+
+    /// Takes back the memory of a chunk that is done with, for a next one: fresh memory costs more
+    /// than to read into it.
+    pub fn give_back(&mut self, chunk: Admitted) {
+        let mut lines = chunk.lines;
+        if lines.capacity() <= self.chunk_bytes.saturating_mul(4) {
+            lines.clear();
+            self.spare = lines;
         }
     }
 
@@ -162,6 +177,7 @@ impl<R: Read> LineChunks<R> {
     /// Appends up to a chunk to what is carried.
     fn fill(&mut self) -> io::Result<()> {
         let wanted = u64::try_from(self.chunk_bytes).unwrap_or(u64::MAX);
+        self.carry.reserve(self.chunk_bytes);
         let read = self.reader.by_ref().take(wanted).read_to_end(&mut self.carry)?;
         self.ended = read < self.chunk_bytes;
         Ok(())
