@@ -44,7 +44,7 @@ fn count(mut meter: Meter, inputs: &Inputs, tally: &Tally, by: &[By], bar: &Prog
     while let Some(mut piece) = inputs.next() {
         while let Some(chunk) = piece.next_chunk() {
             tally.oversized(chunk.oversized);
-            groups.add(&meter.rate(&chunk.lines), tally);
+            groups.add(&meter.rate(&chunk.lines, &chunk.frames), tally);
             bar.inc(chunk.lines.len() as u64);
         }
     }

@@ -1,7 +1,7 @@
 //! Bytes of a line in, [`Invocation`] or [`Reject`] out.
 //!
 //! What lives here: the table of the places that are read (`paths`), the walks to them (`json`), what
-//! records come wrapped in (`wrapping`, `prefix`), and one file per log that says what they mean
+//! records come wrapped in (`wrapping`, `prefix`), which lines belong together (`frame`), and one file per log that says what they mean
 //! (`bedrock`, `application`). It may use `model` only. It
 //! must never keep, copy or report body text: bodies are stepped over, and only the named paths are
 //! picked out of them, found by their place in the JSON and not by their spelling.
@@ -13,6 +13,7 @@ mod application;
 mod application_spellings;
 mod bedrock;
 mod draft;
+pub mod frame;
 mod invocation;
 mod json;
 #[cfg(test)]

@@ -9,9 +9,9 @@ use super::is_blank;
 use super::json;
 
 /// Longest text in front of JSON: a time, a stream or host name of up to 512 bytes, a logger.
-const PREFIX_BYTES_MAX: usize = 1_024;
+pub(super) const PREFIX_BYTES_MAX: usize = 1_024;
 /// Braces in front of the JSON that are tried.
-const TRIES_MAX: usize = 4;
+pub(super) const TRIES_MAX: usize = 4;
 
 /// What a line was wrapped around: JSON, or the message of an event whatever it is.
 #[derive(Debug, PartialEq, Eq)]
@@ -67,14 +67,14 @@ fn is_documents(mut text: &[u8]) -> bool {
 }
 
 /// Tells whether a line begins with a time, a syslog priority or a level, colours aside.
-fn begins_like_a_log_line(line: &[u8]) -> bool {
+pub(super) fn begins_like_a_log_line(line: &[u8]) -> bool {
     let line = without_colour(line);
     let line = line.strip_prefix(b"[").unwrap_or(line);
     is_iso_time(line) || is_priority(line) || is_month(line) || is_level(line)
 }
 
 /// Returns the line without the terminal colours that it begins with.
-fn without_colour(mut line: &[u8]) -> &[u8] {
+pub(super) fn without_colour(mut line: &[u8]) -> &[u8] {
     while let Some(rest) = line.strip_prefix(b"\x1b[") {
         let Some(end) = rest.iter().take(16).position(|&byte| byte == b'm') else { return line };
         line = rest.get(end + 1..).unwrap_or(&[]);
@@ -83,7 +83,7 @@ fn without_colour(mut line: &[u8]) -> &[u8] {
 }
 
 /// `2024-05-14` and a `T` or space behind it.
-fn is_iso_time(line: &[u8]) -> bool {
+pub(super) fn is_iso_time(line: &[u8]) -> bool {
     const SHAPE: &[u8] = b"dddd-dd-dd";
     let same = |(shape, byte): (&u8, &u8)| match shape {
         b'd' => byte.is_ascii_digit(),

@@ -1,12 +1,14 @@
-//! Lines to rated entries: decoding, resolving and rating, the same code for `run` and `scan`.
+//! Lines and frames to rated entries: decoding, resolving and rating, the same code for `run` and `scan`.
 //!
 //! What a line is worth is decided once per combination of what it names (account, region, model,
 //! caller, tier, …) and then looked up by those bytes, since a log repeats few of them.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::batch::{Entry, Group, Rated};
+use crate::decode::frame::{Part, Unit, is_leftover, parts, units};
 use crate::decode::{Decoder, Invocation, Item, is_blank};
 use crate::model::hash::seeded_hash;
 use crate::model::model_ref::ModelRef;
@@ -66,8 +68,8 @@ struct Resolved {
 /// One record as [`Meter::rate_seen`] shows it: its entry, and what entries do not keep.
 #[derive(Debug)]
 pub struct Sight<'r> {
-    /// Where its line begins in the lines.
-    pub line_at: usize,
+    /// Where its line or frame stands in the lines.
+    pub place: Range<usize>,
     /// Id of the request, as logged.
     pub request_id: Option<&'r str>,
     /// The entry.
@@ -97,42 +99,54 @@ impl Meter {
         Self { decoder, rater }
     }
 
-    /// Rates `lines`, which end in line feeds (the last one may not).
-    pub fn rate(&mut self, lines: &[u8]) -> Rated {
-        self.rate_seen(lines, |_| {})
+    /// Rates `lines`, which end in line feeds (the last one may not) but for those in `frames`.
+    pub fn rate(&mut self, lines: &[u8], frames: &[Range<usize>]) -> Rated {
+        self.rate_seen(lines, frames, |_| {})
     }
 
-    /// Rates `lines` and shows every record on the way, in the order of [`Rated::entries`].
-    pub fn rate_seen(&mut self, lines: &[u8], mut see: impl FnMut(&Sight<'_>)) -> Rated {
+    /// Does the same and shows every record on the way, in the order of [`Rated::entries`].
+    pub fn rate_seen(
+        &mut self,
+        lines: &[u8],
+        frames: &[Range<usize>],
+        mut see: impl FnMut(&Sight<'_>),
+    ) -> Rated {
         self.rater.begin();
         let mut rated = Rated::default();
-        let mut from = 0;
-        for end in memchr::memchr_iter(b'\n', lines).chain(std::iter::once(lines.len())) {
-            if let Some(line) = lines.get(from..end)
-                && !is_blank(line)
-            {
-                self.rate_line(line, from, &mut rated, &mut see);
+        for Unit { range, is_frame } in units(lines, frames) {
+            let Some(text) = lines.get(range.clone()) else { continue };
+            if is_frame {
+                parts(text, |at, part| {
+                    let place = range.start.saturating_add(at)..range.end;
+                    self.rate_part(part, place, &mut rated, &mut see);
+                });
+                continue;
             }
-            from = end + 1;
+            let line = text.strip_suffix(b"\n").unwrap_or(text);
+            if !is_blank(line) {
+                let part = if is_leftover(line) { Part::Leftover } else { Part::Text(line) };
+                self.rate_part(part, range, &mut rated, &mut see);
+            }
         }
         rated
     }
 
-    fn rate_line(
+    fn rate_part(
         &mut self,
-        line: &[u8],
-        offset: usize,
+        part: Part<'_>,
+        place: Range<usize>,
         rated: &mut Rated,
         see: &mut impl FnMut(&Sight<'_>),
     ) {
+        let Part::Text(text) = part else { return rated.reject(Reject::Truncated, place.start) };
         let rater = &mut self.rater;
-        self.decoder.each(line, &mut |item| match item {
+        self.decoder.each(text, &mut |item| match item {
             Item::Record { invocation, event_id } => {
                 rater.rate(&invocation, event_id, rated, |request_id, entry, group| {
-                    see(&Sight { line_at: offset, request_id, entry, group });
+                    see(&Sight { place: place.clone(), request_id, entry, group });
                 });
             }
-            Item::Rejected(reject) => rated.reject(reject, offset),
+            Item::Rejected(reject) => rated.reject(reject, place.start),
             Item::Ignored => rated.rejected.add((None, LineResult::Ignored), 1),
         });
     }

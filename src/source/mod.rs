@@ -1,10 +1,11 @@
-//! Where bytes come from: sources read logs and emit [`Batch`]es of whole lines.
+//! Where bytes come from: sources read logs and emit [`Batch`]es of whole lines and frames.
 //!
 //! It may use the core and `config`, and it alone opens log files. It must never decode a line or
 //! write to the ledger: a batch carries the position to store, and the committer stores it.
 
 pub mod file;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::ledger::position::{LogId, LogPosition};
@@ -20,6 +21,8 @@ pub struct Batch {
     pub span: Span,
     /// Whole lines, each with its line feed; the last line of a finished file may have none.
     pub lines: Vec<u8>,
+    /// Where in the lines those are that belong together (see `decode::frame`).
+    pub frames: Vec<Range<usize>>,
     /// What to store about the log once this batch is counted. Its `offset` is `span.to`.
     pub position: Arc<LogPosition>,
     /// Lines that were skipped because they are longer than the limit.

@@ -1,6 +1,7 @@
 //! The records found so far: the first ones in the order of the inputs, and how many there are.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::criteria::tokens_of;
@@ -69,7 +70,7 @@ impl Matches {
 
     /// Adds a record of a chunk. Of too many, those at the end are dropped, whoever found them.
     pub(super) fn add(&mut self, input: usize, chunk: &Admitted, sight: &Sight<'_>) {
-        let offset = chunk.offset_of(sight.line_at);
+        let offset = chunk.offset_of(sight.place.start);
         let place = (input, offset, self.total);
         self.total += 1;
         let full = self.found.len() >= self.limit;
@@ -87,7 +88,7 @@ impl Matches {
             tokens,
             reported_cost: sight.entry.reported_cost,
             request_id: sight.request_id.map(shown_id),
-            body: self.bodies.then(|| body(&chunk.lines, sight.line_at)),
+            body: self.bodies.then(|| body(&chunk.lines, &sight.place)),
         };
         self.found.insert(place, found);
         self.shrink();
@@ -126,15 +127,15 @@ fn shown_id(id: &str) -> String {
     shown
 }
 
-/// Returns the line that begins at `from`, cut to [`BODY_BYTES_MAX`].
-fn body(lines: &[u8], from: usize) -> String {
-    let rest = lines.get(from..).unwrap_or_default();
-    let line = rest.get(..memchr::memchr(b'\n', rest).unwrap_or(rest.len())).unwrap_or(rest);
-    match line.get(..BODY_BYTES_MAX) {
-        Some(cut) if cut.len() < line.len() => {
-            let more = line.len().saturating_sub(cut.len());
+/// Returns the line or frame at `place`, cut to [`BODY_BYTES_MAX`].
+fn body(lines: &[u8], place: &Range<usize>) -> String {
+    let text = lines.get(place.clone()).unwrap_or_default();
+    let text = text.strip_suffix(b"\n").unwrap_or(text);
+    match text.get(..BODY_BYTES_MAX) {
+        Some(cut) if cut.len() < text.len() => {
+            let more = text.len().saturating_sub(cut.len());
             format!("{}… and {more} bytes more", String::from_utf8_lossy(cut))
         }
-        _ => String::from_utf8_lossy(line).into_owned(),
+        _ => String::from_utf8_lossy(text).into_owned(),
     }
 }

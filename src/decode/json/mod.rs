@@ -7,6 +7,7 @@
 
 mod elements;
 pub(super) mod plain;
+mod resume;
 mod scan;
 mod text;
 mod trie;
@@ -15,6 +16,7 @@ mod walk;
 use std::ops::Range;
 
 pub(super) use elements::{document_end, elements};
+pub(super) use resume::{Resume, Step};
 pub(super) use text::{string, unescape_into};
 pub(super) use trie::{Slot, Trie, TrieBuilder};
 pub(super) use walk::Walker;
