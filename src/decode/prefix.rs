@@ -45,6 +45,20 @@ pub(super) fn is_empty_page(line: &[u8]) -> bool {
     line.starts_with(b"SEARCHEDLOGSTREAMS\t")
 }
 
+/// Tells whether a line is what `aws logs tail --format json` puts before each event, whose JSON
+/// begins in a line of its own: a time and the name of a stream, colours aside.
+pub(super) fn is_heading(line: &[u8]) -> bool {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let Some(line) = line.strip_suffix(b" ") else { return false };
+    let line = without_colour(line);
+    let mut words = line.split(|&byte| byte == b' ');
+    let (Some(time), Some(name), None) = (words.next(), words.next(), words.next()) else {
+        return false;
+    };
+    is_iso_time(time) && !name.is_empty() && line.len() < PREFIX_BYTES_MAX
+}
+
 /// `filter-log-events --output text`: the values of an event in the order of their keys, which are
 /// `eventId`, `ingestionTime`, `logStreamName`, `message` and `timestamp`.
 fn event_of_page(event: &[u8]) -> Option<Payload<'_>> {
@@ -74,7 +88,7 @@ pub(super) fn begins_like_a_log_line(line: &[u8]) -> bool {
 }
 
 /// Returns the line without the terminal colours that it begins with.
-pub(super) fn without_colour(mut line: &[u8]) -> &[u8] {
+fn without_colour(mut line: &[u8]) -> &[u8] {
     while let Some(rest) = line.strip_prefix(b"\x1b[") {
         let Some(end) = rest.iter().take(16).position(|&byte| byte == b'm') else { return line };
         line = rest.get(end + 1..).unwrap_or(&[]);
@@ -175,6 +189,21 @@ mod tests {
             "",
         ] {
             assert_eq!(payload(line.as_bytes()), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_heading_is_a_time_and_a_name() {
+        for (line, is) in [
+            ("2024-05-14T09:12:03+00:00 aws/bedrock/modelinvocations \n", true),
+            ("\u{1b}[32m2024-05-14T09:12:03+00:00\u{1b}[0m \u{1b}[36ms\u{1b}[0m \n", true),
+            ("2024-05-14T09:12:03Z name", false),
+            ("2024-05-14T09:12:03Z  ", false),
+            ("2024-05-14T09:12:03Z two words ", false),
+            ("name name ", false),
+            ("", false),
+        ] {
+            assert_eq!(is_heading(line.as_bytes()), is, "{line}");
         }
     }
 

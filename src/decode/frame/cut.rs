@@ -203,7 +203,7 @@ impl<'t> At<'t> {
             Some(b'{') if text.starts_with(DOCKER) && parse(text).is_some() => self.pieces(),
             Some(b'{' | b'[') => self.documents(start),
             Some(b'0'..=b'9') if parse(text).is_some() => self.pieces(),
-            Some(_) if is_heading(text) => self.heading(),
+            Some(_) if prefix::is_heading(text) => self.heading(),
             Some(_) if may_open(text) && prefix::begins_like_a_log_line(text) => {
                 self.behind_text(start)
             }
@@ -345,18 +345,4 @@ impl<'t> At<'t> {
         let is_long = self.rest.len() > self.rule.line_bytes_max;
         if self.rule.is_finished || is_long { fallen(at) } else { Next::More }
     }
-}
-
-/// `2024-05-14T09:12:03+00:00 aws/bedrock/modelinvocations `, colours aside.
-fn is_heading(line: &[u8]) -> bool {
-    let line = line.strip_suffix(b"\n").unwrap_or(line);
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
-    let Some(line) = line.strip_suffix(b" ") else { return false };
-    let line = prefix::without_colour(line);
-    let mut words = line.split(|&byte| byte == b' ');
-    let (Some(time), Some(name), None) = (words.next(), words.next(), words.next()) else {
-        return false;
-    };
-    let is_time = prefix::is_iso_time(time);
-    is_time && !name.is_empty() && line.len() < prefix::PREFIX_BYTES_MAX
 }
