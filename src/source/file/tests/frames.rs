@@ -167,3 +167,41 @@ fn pieces_of_a_container_wait_for_the_rest() {
     rig.sweep();
     assert_eq!(rig.counted.len(), 1);
 }
+
+/// What every log begins with identifies none, also if it takes more than a line.
+#[test]
+fn half_a_record_that_was_given_up_is_not_the_beginning_of_the_next_log() {
+    let half = "{\n  \"request\": ";
+    let mut rig = Rig::new(&["app.log"]);
+    rig.append("app.log", half);
+    rig.sweep();
+    rig.rename("app.log", "app.log.1");
+    rig.append("app.log", &lines(0, 1));
+    rig.settle();
+    rig.remove("app.log.1");
+    rig.settle();
+    rig.rename("app.log", "app.log.1");
+    rig.append("app.log", &format!("{}\n", pretty(1)));
+    rig.settle();
+    assert_eq!(rig.counted.get(&pretty(1)), Some(&1));
+}
+
+/// The copy ends inside of a record that the original has in full, and is not counted again.
+#[test]
+fn a_copy_that_ends_inside_a_record_is_known_as_a_copy() {
+    let mut rig = Rig::new(&["app.log"]);
+    let first: String = (0..4).map(|n| pretty(n) + "\n").collect();
+    let (head, rest) = "{\n  \"request\": 4,\n  \"more\": []\n}".split_at(20);
+    rig.append("app.log", &format!("{first}{head}"));
+    rig.sweep();
+    rig.copy("app.log", "app.log.1");
+    rig.append("app.log", &format!("{rest}\n"));
+    rig.sweep();
+    rig.truncate("app.log");
+    rig.append("app.log", &format!("{}\n", pretty(5)));
+    rig.settle();
+    rig.restart();
+    rig.settle();
+    let all: Vec<String> = (0..6).map(pretty).collect();
+    expect_units(&rig, &all.iter().map(String::as_str).collect::<Vec<_>>());
+}
