@@ -20,6 +20,7 @@ mod bad_input;
 mod canary;
 mod cli;
 mod find;
+mod frames;
 mod ledger;
 mod metrics;
 mod rotation;

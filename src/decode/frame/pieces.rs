@@ -201,13 +201,15 @@ pub enum Part<'p> {
 }
 
 /// Tells whether a line is a piece of JSON whose rest should have followed.
+#[inline]
 pub fn is_leftover(line: &[u8]) -> bool {
-    let may_be = match line.first() {
-        Some(b'{') => line.starts_with(DOCKER),
-        Some(byte) => byte.is_ascii_digit(),
-        None => false,
-    };
-    may_be && parse(line).is_some_and(|piece| piece.is_partial && piece.opened().is_some())
+    match line.first() {
+        Some(b'{') if !line.starts_with(DOCKER) => false,
+        Some(b'{' | b'0'..=b'9') => {
+            parse(line).is_some_and(|piece| piece.is_partial && piece.opened().is_some())
+        }
+        _ => false,
+    }
 }
 
 /// Shows the parts of a frame with the place at which each begins.
