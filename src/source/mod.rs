@@ -12,14 +12,15 @@ use crate::ledger::position::{LogId, LogPosition};
 use crate::model::names::FileChange;
 use crate::model::span::Span;
 
-/// Whole lines of one log, with everything that must be committed together with them.
+/// Whole lines and frames of one log, with everything that must be committed together with them.
 #[derive(Clone, Debug)]
 pub struct Batch {
     /// The log that the lines are from.
     pub log: LogId,
     /// The bytes of the log that this batch covers: its lines and whatever was skipped among them.
     pub span: Span,
-    /// Whole lines, each with its line feed; the last line of a finished file may have none.
+    /// Whole lines, each with its line feed, and frames, which may end without one; so may the last
+    /// line of a finished file.
     pub lines: Vec<u8>,
     /// Where in the lines those are that belong together (see `decode::frame`).
     pub frames: Vec<Range<usize>>,

@@ -11,7 +11,8 @@ use super::super::json::{Resume, Step};
 use super::super::prefix;
 use super::pieces::{DOCKER, Streams, parse};
 
-/// Times that bytes which fell apart already may be in something that falls apart.
+/// Times that bytes which fell apart already may be in something that falls apart. Behind that, where
+/// no log comes to, the units may depend on where reading began.
 const FALLS_MAX: usize = 8;
 
 /// How to cut a text.

@@ -20,7 +20,8 @@ const STREAMS_MAX: usize = 4;
 pub(super) struct Piece<'l> {
     is_docker: bool,
     stream: &'l [u8],
-    text: Cow<'l, [u8]>,
+    /// The text, as it stands between the quotes in a line of docker.
+    raw: &'l [u8],
     /// Whether the container's line goes on in the next piece.
     is_partial: bool,
 }
@@ -43,15 +44,16 @@ fn docker(line: &[u8]) -> Option<Piece<'_>> {
     if !is_docker || !line.trim_ascii_end().ends_with(b"}") {
         return None;
     }
-    let text = if inner.contains(&b'\\') {
-        let mut text = Vec::new();
-        json::unescape_into(inner, &mut text);
-        Cow::Owned(text)
-    } else {
-        Cow::Borrowed(inner)
-    };
-    let is_partial = !text.ends_with(b"\n");
-    Some(Piece { is_docker: true, stream: rest.get(..name)?, text, is_partial })
+    let is_partial = !ends_in_line_feed(inner);
+    Some(Piece { is_docker: true, stream: rest.get(..name)?, raw: inner, is_partial })
+}
+
+/// Tells whether the text between two quotes ends in the escape of a line feed.
+fn ends_in_line_feed(inner: &[u8]) -> bool {
+    inner.strip_suffix(b"n").is_some_and(|inner| {
+        let backslashes = inner.iter().rev().take_while(|&&byte| byte == b'\\').count();
+        !backslashes.is_multiple_of(2)
+    })
 }
 
 /// `2024-05-14T09:12:00.123456789Z stdout F text`.
@@ -69,47 +71,55 @@ fn cri(line: &[u8]) -> Option<Piece<'_>> {
         b"F" => false,
         _ => return None,
     };
-    let text = words.next().unwrap_or_default();
-    Some(Piece { is_docker: false, stream, text: Cow::Borrowed(text), is_partial })
+    let raw = words.next().unwrap_or_default();
+    Some(Piece { is_docker: false, stream, raw, is_partial })
 }
 
-impl Piece<'_> {
+impl<'l> Piece<'l> {
+    /// The text, with its line feed if the container's line ends here.
+    fn text(&self) -> Cow<'l, [u8]> {
+        if self.is_docker && self.raw.contains(&b'\\') {
+            let mut text = Vec::new();
+            json::unescape_into(self.raw, &mut text);
+            Cow::Owned(text)
+        } else if self.is_docker || self.is_partial {
+            Cow::Borrowed(self.raw)
+        } else {
+            Cow::Owned([self.raw, b"\n"].concat())
+        }
+    }
+
+    /// Whether it is a whole line from brace to brace, which nearly all are.
+    fn is_ordinary(&self) -> bool {
+        let end: &[u8] = if self.is_docker { b"}\\n" } else { b"}" };
+        !self.is_partial && self.raw.starts_with(b"{") && self.raw.ends_with(end)
+    }
+
     /// Goes on with the text of this piece in JSON; `None` if that is impossible.
     fn go_on(&self, resume: Resume) -> Option<Progress> {
-        let progress = go_on(resume, &self.text)?;
-        match progress {
-            // The line feed that ends a whole line of CRI is not in its text.
-            Progress::Open(mut resume) if !self.is_docker && !self.is_partial => {
-                (resume.feed(b"\n") == Step::Open).then_some(Progress::Open(resume))
-            }
-            progress => Some(progress),
-        }
+        go_on(resume, &self.text())
     }
 
     /// Returns the JSON that this piece leaves open.
     fn opened(&self) -> Option<Resume> {
-        let text = self.text.trim_ascii_start();
-        let is_json = matches!(text.first(), Some(b'{' | b'['));
-        if is_json && !self.is_partial && text.trim_ascii_end().ends_with(b"}") {
+        if self.is_ordinary() {
             return None;
         }
+        let text = self.text();
+        let text = text.trim_ascii_start();
         let open = |text| match go_on(Resume::default(), text) {
             Some(Progress::Open(resume)) => Some(resume),
             _ => None,
         };
-        let mut resume = if is_json {
-            open(text)?
-        } else if prefix::begins_like_a_log_line(text) {
-            let head = text.get(..prefix::PREFIX_BYTES_MAX).unwrap_or(text);
-            let mut braces = memchr::memchr_iter(b'{', head).take(prefix::TRIES_MAX);
-            braces.find_map(|brace| open(text.get(brace..)?))?
-        } else {
-            return None;
-        };
-        if self.is_docker || self.is_partial || resume.feed(b"\n") == Step::Open {
-            return Some(resume);
+        if matches!(text.first(), Some(b'{' | b'[')) {
+            return open(text);
         }
-        None
+        if !prefix::begins_like_a_log_line(text) {
+            return None;
+        }
+        let head = text.get(..prefix::PREFIX_BYTES_MAX).unwrap_or(text);
+        let mut braces = memchr::memchr_iter(b'{', head).take(prefix::TRIES_MAX);
+        braces.find_map(|brace| open(text.get(brace..)?))
     }
 }
 
@@ -243,10 +253,7 @@ fn show_part(frame: &[u8], places: &[Range<usize>], visit: &mut impl FnMut(usize
     }
     let mut text = Vec::new();
     for piece in places.iter().filter_map(|place| parse(line(place))) {
-        text.extend_from_slice(&piece.text);
-        if !piece.is_docker && !piece.is_partial {
-            text.push(b'\n');
-        }
+        text.extend_from_slice(&piece.text());
     }
     visit(at, Part::Text(&text));
 }

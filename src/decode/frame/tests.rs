@@ -160,6 +160,9 @@ fn pieces_of_a_stream_are_put_together_whatever_comes_between() {
         whole.clone(),
     ];
     assert_eq!(parts_of(&cut.concat()), [error.as_str(), "{\"n\":1}\n", whole.as_str()]);
+    // The piece ends in a backslash and an `n`, not in a line feed.
+    let escape = [docker("{\"a\":\"x\\n", "stdout"), docker("\"}\n", "stdout")];
+    assert_eq!(parts_of(&escape.concat()), ["{\"a\":\"x\\n\"}\n"]);
     let both = [
         cri("P", "{\"a\":\"x", "stdout"),
         cri("P", "{\"b\":\"y", "stderr"),

@@ -14,7 +14,8 @@ use crate::decode::frame::{Rule, cut, units};
 /// Whole units that are short enough, and how many were not.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Admitted {
-    /// Lines, each with its line feed; only the last line of an input may lack it.
+    /// Lines, each with its line feed, and frames, which may end without one; so may the last line
+    /// of an input.
     pub lines: Vec<u8>,
     /// Where in `lines` the frames are.
     pub frames: Vec<Range<usize>>,
