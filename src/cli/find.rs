@@ -77,12 +77,13 @@ fn collect(
         while let Some(chunk) = piece.next_chunk() {
             matches.oversized(chunk.oversized);
             let mut memo = Memo::default();
-            let rated =
-                meter.rate_seen(&chunk.lines, |sight| match criteria.judge(sight, &mut memo) {
+            let rated = meter.rate_seen(&chunk.lines, &chunk.frames, |sight| {
+                match criteria.judge(sight, &mut memo) {
                     Verdict::Fits => matches.add(piece.input, &chunk, sight),
                     Verdict::CostUnknown => matches.cost_unknown += 1,
                     Verdict::Differs => {}
-                });
+                }
+            });
             matches.rejected.merge(&rated.rejected);
             bar.inc(chunk.lines.len() as u64);
             piece.give_back(chunk);

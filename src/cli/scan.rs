@@ -47,7 +47,7 @@ fn count(mut meter: Meter, inputs: &Inputs, tally: &Tally, by: &[By], bar: &Prog
         while let Some(chunk) = piece.next_chunk() {
             tally.oversized(chunk.oversized);
             rated.clear();
-            meter.rate_into(&chunk.lines, &mut rated);
+            meter.rate_into(&chunk.lines, &chunk.frames, &mut rated);
             groups.add(&rated, tally);
             bar.inc(chunk.lines.len() as u64);
             piece.give_back(chunk);

@@ -19,6 +19,7 @@ use super::tailer::{Followed, Tailer};
 use super::wake::Wake;
 use super::worker;
 use crate::config::Config;
+use crate::decode::frame::{Part, parts};
 use crate::decode::{Decoder, Item};
 use crate::ledger::meter::Rules;
 use crate::metrics::Snapshot;
@@ -117,10 +118,15 @@ fn follow(config: &Config, books: &Books, wake: &Arc<Wake>) -> Vec<Followed> {
         .collect()
 }
 
-fn is_whole_record(line: &[u8]) -> bool {
+fn is_whole_record(unit: &[u8]) -> bool {
     let mut holds_record = false;
-    Decoder::new(&[]).each(line, &mut |item| {
-        holds_record |= matches!(item, Item::Record { .. } | Item::Signal { .. });
+    let mut decoder = Decoder::new(&[]);
+    parts(unit, |_, part| {
+        if let Part::Text(text) = part {
+            decoder.each(text, &mut |item| {
+                holds_record |= matches!(item, Item::Record { .. } | Item::Signal { .. });
+            });
+        }
     });
     holds_record
 }

@@ -42,7 +42,7 @@ pub(super) fn work(
 }
 
 fn rate(meter: &mut Meter, batch: &Batch, complaints: &mut Complaints) -> RatedBatch {
-    let mut rated = meter.rate(&batch.lines);
+    let mut rated = meter.rate(&batch.lines, &batch.frames);
     let skipped =
         [(Reject::Oversized, batch.oversized_lines), (Reject::Truncated, batch.truncated_lines)];
     for (reject, lines) in skipped {

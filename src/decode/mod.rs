@@ -1,10 +1,10 @@
 //! Bytes of a line in, [`Invocation`], [`SignalRecord`] or [`Reject`] out.
 //!
 //! What lives here: the table of the places that are read (`paths`), the walks to them (`json`), what
-//! records come wrapped in (`wrapping`, `prefix`), and one file per log that says what they mean
-//! (`bedrock`, `application`, `batch`, `signal`). It may use `model` only. It
-//! must never keep, copy or report body text: bodies are stepped over, and only the named paths are
-//! picked out of them, found by their place in the JSON and not by their spelling.
+//! records come wrapped in (`wrapping`, `prefix`), which lines belong together (`frame`), and one file
+//! per log that says what they mean (`bedrock`, `application`, `batch`, `signal`). It may use `model`
+//! only. It must never keep, copy or report body text: bodies are stepped over, and only the named paths
+//! are picked out of them, found by their place in the JSON and not by their spelling.
 
 #[cfg(test)]
 mod agreement;
@@ -14,6 +14,7 @@ mod application_spellings;
 mod batch;
 mod bedrock;
 mod draft;
+pub mod frame;
 mod invocation;
 mod json;
 #[cfg(test)]

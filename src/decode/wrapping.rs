@@ -136,7 +136,9 @@ impl<V: FnMut(Item<'_>)> Unwrap<'_, V> {
                     let event_id = payload.event_id.or(around.event_id);
                     self.message(payload.text, Around { event_id, ..deeper });
                 }
-                None if prefix::is_empty_page(text) => (self.visit)(Item::Ignored),
+                None if prefix::is_empty_page(text) || prefix::is_heading(text) => {
+                    (self.visit)(Item::Ignored);
+                }
                 None => match memchr::memchr(b'\n', text.trim_ascii()) {
                     Some(_) => self.lines(text, deeper),
                     None => self.text(&String::from_utf8_lossy(text), around),

@@ -1,14 +1,16 @@
-//! Lines to rated entries: decoding, resolving and rating, the same code for `run` and `scan`.
+//! Lines and frames to rated entries: decoding, resolving and rating, the same code for `run` and `scan`.
 //!
 //! What a line is worth is decided once per combination of what it names (account, region, model,
 //! caller, tier, …) and then looked up by those bytes, since a log repeats few of them.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::batch::{Entry, Group, Observation, Rated, SignalEntry};
 use super::seen::told_by;
 use super::signals::label;
+use crate::decode::frame::{Part, Unit, is_leftover, parts, units};
 use crate::decode::{Decoder, Invocation, Item, SignalRecord, is_blank};
 use crate::model::hash::seeded_hash;
 use crate::model::model_ref::ModelRef;
@@ -85,8 +87,8 @@ pub enum Sight<'r> {
 /// A record that is no call: what it says, and what its names are resolved to.
 #[derive(Debug)]
 pub struct SignalSight<'r> {
-    /// Where its line begins in the lines.
-    pub line_at: usize,
+    /// Where its line or frame stands in the lines.
+    pub place: Range<usize>,
     /// What it says.
     pub record: &'r SignalRecord<'r>,
     /// Base model id, or [`UNKNOWN`].
@@ -98,8 +100,8 @@ pub struct SignalSight<'r> {
 /// A call: its entry, and what entries do not keep.
 #[derive(Debug)]
 pub struct CallSight<'r> {
-    /// Where its line begins in the lines.
-    pub line_at: usize,
+    /// Where its line or frame stands in the lines.
+    pub place: Range<usize>,
     /// Id of the request, as logged.
     pub request_id: Option<&'r str>,
     /// The entry.
@@ -129,62 +131,80 @@ impl Meter {
         Self { decoder, rater }
     }
 
-    /// Rates `lines`, which end in line feeds (the last one may not).
-    pub fn rate(&mut self, lines: &[u8]) -> Rated {
-        self.rate_seen(lines, |_| {})
+    /// Rates `lines`, which end in line feeds (the last one may not) but for those in `frames`.
+    pub fn rate(&mut self, lines: &[u8], frames: &[Range<usize>]) -> Rated {
+        self.rate_seen(lines, frames, |_| {})
     }
 
-    /// Rates `lines` and shows every record on the way, in the order of [`Rated::entries`].
-    pub fn rate_seen(&mut self, lines: &[u8], see: impl FnMut(&Sight<'_>)) -> Rated {
+    /// Does the same and shows every record on the way, in the order of [`Rated::entries`].
+    pub fn rate_seen(
+        &mut self,
+        lines: &[u8],
+        frames: &[Range<usize>],
+        see: impl FnMut(&Sight<'_>),
+    ) -> Rated {
         let mut rated = Rated::default();
-        self.rate_all(lines, &mut rated, see);
+        self.rate_all(lines, frames, &mut rated, see);
         rated
     }
 
     /// Rates `lines` into `rated`, which must be empty: for who rates many lines and uses its memory
     /// again.
-    pub fn rate_into(&mut self, lines: &[u8], rated: &mut Rated) {
-        self.rate_all(lines, rated, |_| {});
+    pub fn rate_into(&mut self, lines: &[u8], frames: &[Range<usize>], rated: &mut Rated) {
+        self.rate_all(lines, frames, rated, |_| {});
     }
 
-    fn rate_all(&mut self, lines: &[u8], rated: &mut Rated, mut see: impl FnMut(&Sight<'_>)) {
+    fn rate_all(
+        &mut self,
+        lines: &[u8],
+        frames: &[Range<usize>],
+        rated: &mut Rated,
+        mut see: impl FnMut(&Sight<'_>),
+    ) {
         self.rater.begin();
-        let mut from = 0;
-        for end in memchr::memchr_iter(b'\n', lines).chain(std::iter::once(lines.len())) {
-            if let Some(line) = lines.get(from..end)
-                && !is_blank(line)
-            {
-                self.rate_line(line, from, rated, &mut see);
+        for Unit { range, is_frame } in units(lines, frames) {
+            let Some(text) = lines.get(range.clone()) else { continue };
+            if is_frame {
+                parts(text, |at, part| {
+                    let place = range.start.saturating_add(at)..range.end;
+                    self.rate_part(part, place, rated, &mut see);
+                });
+                continue;
             }
-            from = end + 1;
+            let line = text.strip_suffix(b"\n").unwrap_or(text);
+            if !is_blank(line) {
+                let part = if is_leftover(line) { Part::Leftover } else { Part::Text(line) };
+                self.rate_part(part, range, rated, &mut see);
+            }
         }
     }
 
-    fn rate_line(
+    fn rate_part(
         &mut self,
-        line: &[u8],
-        offset: usize,
+        part: Part<'_>,
+        place: Range<usize>,
         rated: &mut Rated,
         see: &mut impl FnMut(&Sight<'_>),
     ) {
+        let Part::Text(text) = part else { return rated.reject(Reject::Truncated, place.start) };
         let rater = &mut self.rater;
-        self.decoder.each(line, &mut |item| match item {
+        self.decoder.each(text, &mut |item| match item {
             Item::Record { invocation, event_id } => {
                 rater.rate(&invocation, event_id, rated, |request_id, entry, group| {
-                    see(&Sight::Call(CallSight { line_at: offset, request_id, entry, group }));
+                    see(&Sight::Call(CallSight { place: place.clone(), request_id, entry, group }));
                 });
             }
             Item::Signal { signal, event_id } => {
                 let resolved = rater.resolved_signal(&signal);
                 see(&Sight::Signal(SignalSight {
-                    line_at: offset,
+                    place: place.clone(),
                     record: &signal,
                     model: &resolved.model,
                     principal: &resolved.principal,
                 }));
                 rated.signals.push(rater.signal(&signal, &resolved, event_id));
             }
-            Item::Rejected(reject) => rated.reject(reject, offset),
+            Item::Rejected(reject) => rated.reject(reject, place.start),
             Item::Ignored => rated.rejected.add((None, LineResult::Ignored), 1),
         });
     }

@@ -269,7 +269,7 @@ names! {
         BadTimestamp = "bad_timestamp",
         /// A field of the wrong type.
         BadField = "bad_field",
-        /// The last line of a finished file is not a whole record.
+        /// The last line of a finished file is not a whole record, or the rest of a piece is nowhere.
         Truncated = "truncated",
         /// What a wrapping holds is no base64 or no gzip.
         BadWrapping = "bad_wrapping",

@@ -20,6 +20,7 @@ mod bad_input;
 mod canary;
 mod cli;
 mod find;
+mod frames;
 mod incident;
 mod ledger;
 mod metrics;

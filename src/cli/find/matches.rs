@@ -1,5 +1,8 @@
 //! The records found so far: the first ones in the order of the inputs, and how many there are.
 
+use std::collections::BTreeMap;
+use std::ops::Range;
+
 use super::criteria::tokens_of;
 use crate::ledger::counts::Counts;
 use crate::ledger::meter::{CallSight, Sight, SignalSight};
@@ -11,7 +14,6 @@ use crate::model::time::UnixMillis;
 use crate::model::tokens::TokenCounts;
 use crate::price::Charge;
 use crate::source::file::lines::Admitted;
-use std::collections::BTreeMap;
 
 /// Bytes of a line that `--show-body` keeps: more than anybody reads on a terminal, and few enough
 /// that the matches fit in memory.
@@ -79,11 +81,11 @@ impl Matches {
 
     /// Adds a record of a chunk. Of too many, those at the end are dropped, whoever found them.
     pub(super) fn add(&mut self, input: usize, chunk: &Admitted, sight: &Sight<'_>) {
-        let line_at = match sight {
-            Sight::Call(call) => call.line_at,
-            Sight::Signal(signal) => signal.line_at,
+        let at = match sight {
+            Sight::Call(call) => &call.place,
+            Sight::Signal(signal) => &signal.place,
         };
-        let offset = chunk.offset_of(line_at);
+        let offset = chunk.offset_of(at.start);
         let place = (input, offset, self.total);
         self.total += 1;
         let full = self.found.len() >= self.limit;
@@ -94,7 +96,7 @@ impl Matches {
             Sight::Call(call) => Found::of_call(call),
             Sight::Signal(signal) => Found::of_signal(signal),
         };
-        let body = self.bodies.then(|| body(&chunk.lines, line_at));
+        let body = self.bodies.then(|| body(&chunk.lines, at));
         self.found.insert(place, Found { input, offset, body, ..found });
         self.shrink();
     }
@@ -178,15 +180,15 @@ fn shown_id(id: &str) -> String {
     shown
 }
 
-/// Returns the line that begins at `from`, cut to [`BODY_BYTES_MAX`].
-fn body(lines: &[u8], from: usize) -> String {
-    let rest = lines.get(from..).unwrap_or_default();
-    let line = rest.get(..memchr::memchr(b'\n', rest).unwrap_or(rest.len())).unwrap_or(rest);
-    match line.get(..BODY_BYTES_MAX) {
-        Some(cut) if cut.len() < line.len() => {
-            let more = line.len().saturating_sub(cut.len());
+/// Returns the line or frame at `place`, cut to [`BODY_BYTES_MAX`].
+fn body(lines: &[u8], place: &Range<usize>) -> String {
+    let text = lines.get(place.clone()).unwrap_or_default();
+    let text = text.strip_suffix(b"\n").unwrap_or(text);
+    match text.get(..BODY_BYTES_MAX) {
+        Some(cut) if cut.len() < text.len() => {
+            let more = text.len().saturating_sub(cut.len());
             format!("{}… and {more} bytes more", String::from_utf8_lossy(cut))
         }
-        _ => String::from_utf8_lossy(line).into_owned(),
+        _ => String::from_utf8_lossy(text).into_owned(),
     }
 }

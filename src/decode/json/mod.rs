@@ -8,6 +8,7 @@
 mod elements;
 pub(super) mod plain;
 mod quoted;
+mod resume;
 mod scan;
 mod text;
 mod trie;
@@ -16,6 +17,7 @@ mod walk;
 use std::ops::Range;
 
 pub(super) use elements::{Elements, document_end, elements};
+pub(super) use resume::{Resume, Step};
 pub(super) use text::{string, unescape_into};
 pub(super) use trie::{Slot, Trie, TrieBuilder};
 pub(super) use walk::Walker;

@@ -25,7 +25,7 @@ impl Nesting {
     }
 
     #[inline]
-    fn enter(&mut self, is_object: bool) {
+    pub(super) fn enter(&mut self, is_object: bool) {
         if self.depth.is_multiple_of(64) && self.depth > 0 {
             self.outer.push(self.bits);
         }
@@ -34,7 +34,7 @@ impl Nesting {
     }
 
     #[inline]
-    fn leave(&mut self) {
+    pub(super) fn leave(&mut self) {
         self.bits >>= 1;
         self.depth = self.depth.saturating_sub(1);
         if self.depth.is_multiple_of(64) {
@@ -43,8 +43,12 @@ impl Nesting {
     }
 
     #[inline]
-    fn in_object(&self) -> bool {
+    pub(super) fn in_object(&self) -> bool {
         self.bits & 1 == 1
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.depth == 0
     }
 }
 
