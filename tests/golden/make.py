@@ -284,6 +284,7 @@ def metrics():
     stream.line("cloudwatch_metric", "duplicate")
     stream.line("unknown", "ignored")
     stream.signal('cloudwatch_requests_total{result="ok",region="eu-west-1"}', 12)
+    stream.signal('cloudwatch_requests_total{result="throttled"}', 3)
     stream.signal('queue_oldest_message_age_seconds{queue="golden"}', 90)
     times = [time(60, "+00:00"), time(0, "+00:00")]
     query.line("cloudwatch_metric", count=2)
@@ -306,7 +307,8 @@ def lambdas():
     text.line("unknown", "ignored", 3)
     text.signal('lambda_invocations_total{outcome="timeout"}')
     text.signal('lambda_init_duration_seconds_count{function="unknown"}')
-    text.signal('log_errors_total{outcome="timeout"}')
+    text.signal('lambda_invocations_total{outcome="ok"}')
+    text.signal('log_errors_total{model="unknown",outcome="timeout"}')
     system.line("lambda", count=3)
     system.line("unknown", "ignored")
     system.signal('lambda_invocations_total{outcome="ok"}')

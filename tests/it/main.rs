@@ -21,6 +21,7 @@ mod canary;
 mod cli;
 mod find;
 mod frames;
+mod golden;
 mod incident;
 mod ledger;
 mod metrics;

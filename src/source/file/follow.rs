@@ -269,11 +269,38 @@ impl FileSource {
             Some(GzipEnd::Clean) => true,
             Some(GzipEnd::Cut | GzipEnd::Damaged) => false,
             None => {
-                let since = log.changed_ms;
-                self.is_rotated(id) && self.is_quiet(since)
+                let (since, end_is_open) = (log.changed_ms, log.end_is_open);
+                let is_rotated = self.is_rotated(id);
+                if (is_rotated || !end_is_open) && !self.is_quiet(since) {
+                    return ControlFlow::Continue(());
+                }
+                if !is_rotated && !end_is_open {
+                    return self.take_closed_end(id, emit);
+                }
+                is_rotated
             }
         };
         if finished { self.finish_tail(id, emit) } else { ControlFlow::Continue(()) }
+    }
+
+    /// Takes whole records at the end of a file whose writer may still come back.
+    fn take_closed_end(&mut self, id: LogId, emit: Emit<'_>) -> ControlFlow<()> {
+        let (line_bytes_max, is_whole_record) = (self.config.line_bytes_max, self.is_whole_record);
+        match self.prepare(id) {
+            Ready::Yes => {}
+            Ready::No => return ControlFlow::Continue(()),
+            Ready::Rewritten => return self.cut_between(id, emit),
+        }
+        let Some(log) = self.logs.get_mut(&id) else { return ControlFlow::Continue(()) };
+        match log.read_closed_end(line_bytes_max, is_whole_record) {
+            Ok(Step::Lines(chunk)) => {
+                self.emit(id, chunk, 0, emit)?;
+            }
+            Ok(Step::Idle) => {}
+            Ok(Step::Rewritten) => return self.cut_between(id, emit),
+            Err(error) => self.failed(id, error),
+        }
+        ControlFlow::Continue(())
     }
 
     /// Whether the log is not the file that its writer writes to.

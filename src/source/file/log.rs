@@ -35,6 +35,8 @@ pub(super) struct Log {
     pub(super) settled: bool,
     /// Whether reading failed and is to be tried again at the next full look.
     pub(super) failed: bool,
+    /// Whether what is open at its end was looked at since it changed, and is not closed.
+    pub(super) end_is_open: bool,
     /// Whether its damage was reported.
     pub(super) reported: bool,
     /// Since when its file is found by no path.
@@ -105,6 +107,7 @@ impl Log {
             settled: false,
             failed: false,
             reported: false,
+            end_is_open: false,
             missing_ms: None,
             found: false,
             retired: false,
@@ -173,6 +176,7 @@ impl Log {
             self.changed_ms = now_ms;
             self.unchecked = true;
             self.reported = false;
+            self.end_is_open = false;
             // Nothing identifies a file of which no line was read but its content, judged anew.
             self.held |= self.is_blank();
         }
@@ -260,6 +264,28 @@ impl Log {
             chunk.judge_end(is_whole_record);
         }
         Ok(Step::Lines(chunk))
+    }
+
+    /// Takes what is open at the end of a quiet file, if it is JSON that nothing can be added to: whole
+    /// records without a line feed, as services write them into objects.
+    pub(super) fn read_closed_end(
+        &mut self,
+        line_bytes_max: usize,
+        is_whole_record: fn(&[u8]) -> bool,
+    ) -> io::Result<Step> {
+        let (from, limit) = (self.position.offset, self.scanned_to);
+        self.end_is_open = true;
+        let Some(content) = self.content.as_mut() else { return Ok(Step::Idle) };
+        let mut reader = Reader { content, from, limit, line_bytes_max };
+        let (raw, to) = match reader.rest()? {
+            None => return Ok(Step::Rewritten),
+            Some(Piece::Units { raw, to }) if to == limit => (raw, to),
+            Some(_) => return Ok(Step::Idle),
+        };
+        let is_closed = matches!(raw.bytes.trim_ascii_end(), [.., b'}' | b']'])
+            && units(&raw.bytes, &raw.frames)
+                .all(|unit| raw.bytes.get(unit.range).is_some_and(is_whole_record));
+        if is_closed { self.take(raw, to, line_bytes_max) } else { Ok(Step::Idle) }
     }
 
     fn skip(&mut self, to: u64, line_bytes_max: usize) -> io::Result<Step> {

@@ -24,7 +24,8 @@
 //!    are then lost bytes.
 //! 6. Half a line waits, and a frame that is open (`decode::frame`): positions are where units end.
 //!    Once its file is finished (renamed or gone and quiet, or gzip with a clean end) what has no
-//!    line feed counts if it is a whole record, else as truncated. NULs before a line are
+//!    line feed counts if it is a whole record, else as truncated. Of a file that is only quiet, whole
+//!    records at its end are taken, since nothing can be added to closed JSON. NULs before a line are
 //!    padding; NULs at the end are not passed, since a file may be filled with them in advance.
 //! 7. Known logs stay in the ledger until they were not seen for `forget_after_ms`.
 //!
