@@ -45,6 +45,7 @@ DUCKDB = """
 import duckdb, json, sys, time
 connection = duckdb.connect()
 connection.execute("SET threads=1")
+connection.execute("SET enable_progress_bar=false")  # It would be printed among the rows.
 wall, cpu = time.perf_counter(), time.process_time()
 rows = connection.execute(sys.argv[1]).fetchall()
 took = time.perf_counter() - wall, time.process_time() - cpu
