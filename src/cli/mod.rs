@@ -4,6 +4,7 @@
 //! [`args`] parses; one file per command. It may use everything above it, and it alone knows
 //! terminals and exit codes. Data goes to stdout, words go to stderr.
 
+mod allocator;
 pub mod args;
 mod check;
 mod failure;

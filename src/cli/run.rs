@@ -3,6 +3,7 @@
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
+use super::allocator;
 use super::args::RunArgs;
 use super::failure::Failure;
 use crate::config::{Config, LISTEN_DEFAULT, Problems};
@@ -27,6 +28,7 @@ pub(super) fn run(args: RunArgs) -> Result<(), Failure> {
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)
         .init();
+    allocator::start_anew_with_settings();
     let config = config_of(&args)?;
     let reload: Reload = Box::new(move || config_of(&args).map_err(|error| error.to_string()));
     Ok(daemon::run(config, &reload)?)

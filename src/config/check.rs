@@ -132,7 +132,8 @@ pub(crate) fn label_name(attribute: &str) -> String {
 fn read_sources(root: &mut Section<'_, '_>, folder: &Path) -> Vec<FileSourceConfig> {
     let mut sources: Vec<FileSourceConfig> = Vec::new();
     let sections = root.sections("source");
-    if sections.is_empty() {
+    // Where the text is no TOML, a section that is there may not have been found.
+    if sections.is_empty() && root.is_whole() {
         root.report(
             "there is no `[[source]]`; name at least one with the files to read".to_owned(),
         );
@@ -290,5 +291,12 @@ mod tests {
             problems(""),
             "t.toml:1:1: there is no `[[source]]`; name at least one with the files to read"
         );
+    }
+
+    #[test]
+    fn a_section_in_a_broken_header_is_not_said_to_be_missing() {
+        let found = problems("[[source]\nname = \"a\"\ninclude = [\"x\"]\n");
+        assert!(found.starts_with("t.toml:1:"), "{found}");
+        assert!(!found.contains("no `[[source]]`"), "{found}");
     }
 }

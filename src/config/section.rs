@@ -1,7 +1,7 @@
 //! Reads a TOML table key by key and notes every mistake with its place: wrong types, values out of
 //! range, keys that do not exist. Nothing stops at the first mistake.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::ops::{Range, RangeInclusive};
 
@@ -15,6 +15,7 @@ pub(super) struct Reader<'i> {
     file: String,
     text: &'i str,
     problems: RefCell<Vec<Problem>>,
+    is_whole: Cell<bool>,
 }
 
 /// A table of the file. Keys that were never asked for are reported by [`Section::finish`].
@@ -28,13 +29,15 @@ pub(super) struct Section<'r, 'i> {
 
 impl<'i> Reader<'i> {
     pub(super) fn new(file: &str, text: &'i str) -> Self {
-        Self { file: file.to_owned(), text, problems: RefCell::default() }
+        let problems = RefCell::default();
+        Self { file: file.to_owned(), text, problems, is_whole: Cell::new(true) }
     }
 
     /// Parses the file; a syntax error is a problem, and what could be read is still checked.
     pub(super) fn root(&self) -> Section<'_, 'i> {
         let (table, errors) = DeTable::parse_recoverable(self.text);
         for error in errors {
+            self.is_whole.set(false);
             let at = error.span().unwrap_or(0..0);
             self.report(&at, String::new(), error.message().replace('\n', ", "));
         }
@@ -63,6 +66,11 @@ impl<'i> Reader<'i> {
 }
 
 impl<'r, 'i> Section<'r, 'i> {
+    /// Tells whether all of the file was understood as TOML.
+    pub(super) fn is_whole(&self) -> bool {
+        self.reader.is_whole.get()
+    }
+
     fn path_of(&self, key: &str) -> String {
         if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
     }

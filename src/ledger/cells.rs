@@ -20,9 +20,11 @@ pub struct Cells<B> {
     groups: Vec<Arc<Group>>,
     /// Place in `groups` by address of the group, which each `Arc` in `groups` keeps alive.
     by_address: HashMap<usize, u32, foldhash::fast::FixedState>,
+    /// Place in `list` by group and bucket.
     places: HashMap<(u32, B), usize, foldhash::fast::FixedState>,
     list: Vec<Cell<B>>,
-    last: Option<((u32, B), usize)>,
+    /// Bucket and place in `list` of the last entry of each group: the next is mostly of the same.
+    last: Vec<Option<(B, usize)>>,
 }
 
 #[derive(Debug)]
@@ -49,7 +51,7 @@ impl<B> Default for Cells<B> {
             by_address: HashMap::default(),
             places: HashMap::default(),
             list: Vec::new(),
-            last: None,
+            last: Vec::new(),
         }
     }
 }
@@ -64,6 +66,7 @@ impl<B: Copy + Eq + std::hash::Hash> Cells<B> {
                 let address = Arc::as_ptr(group).addr();
                 *self.by_address.entry(address).or_insert_with(|| {
                     self.groups.push(Arc::clone(group));
+                    self.last.push(None);
                     next
                 })
             })
@@ -78,16 +81,18 @@ impl<B: Copy + Eq + std::hash::Hash> Cells<B> {
     }
 
     fn cell(&mut self, place: u32, bucket: B) -> Option<&mut Cell<B>> {
-        let key = (place, bucket);
-        let index = match self.last {
-            Some((last, index)) if last == key => index,
+        let of_group = usize::try_from(place).unwrap_or(usize::MAX);
+        let index = match self.last.get(of_group) {
+            Some(&Some((known, index))) if known == bucket => index,
             _ => {
                 let next = self.list.len();
-                let index = *self.places.entry(key).or_insert(next);
+                let index = *self.places.entry((place, bucket)).or_insert(next);
                 if index == next {
                     self.list.push(Cell { group: place, bucket, sums: Sums::default() });
                 }
-                self.last = Some((key, index));
+                if let Some(last) = self.last.get_mut(of_group) {
+                    *last = Some((bucket, index));
+                }
                 index
             }
         };

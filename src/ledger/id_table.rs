@@ -3,7 +3,7 @@
 //!
 //! Nearly all ids lie *settled*: without gaps, in runs of those that share their upper 16 bits. The
 //! run tells these, so the other 44 bits and the 4 of the slot fit into six bytes. New ids gather in
-//! a small open table and are merged when they are a sixteenth of all, in place: growth never holds
+//! a small open table and are merged when they are few among all, in place: growth never holds
 //! the ids twice. It must never drop an id that it was not told to drop.
 
 use std::hint::black_box;
@@ -17,7 +17,7 @@ const RUNS: usize = 1 << RUN_BITS;
 /// A merge visits every run, so it waits for this many new ids …
 const FRESH_MIN: usize = 80_000;
 /// … and for one new id to so many settled ones, each of which it moves.
-const SETTLED_PER_FRESH: usize = 16;
+const SETTLED_PER_FRESH: usize = 32;
 /// Places of the smallest open table.
 const PLACES_MIN: usize = 1 << 13;
 /// Settled ids in one line of the processor's cache.
@@ -40,7 +40,7 @@ impl IdTable {
         let due = (self.settled.middle.len() / SETTLED_PER_FRESH).max(FRESH_MIN);
         if self.fresh.used >= due {
             self.settled.merge(&self.fresh);
-            self.fresh = Fresh::new(due * 8 / 5);
+            self.fresh = Fresh::new(due * 3 / 2);
         }
     }
 

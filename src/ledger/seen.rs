@@ -313,7 +313,7 @@ mod tests {
         assert!(!seen.take_evicted().is_empty());
     }
 
-    /// The open table takes a megabyte; the rest grows by a sixteenth, in place.
+    /// The open table takes a megabyte; the rest grows by a thirtieth, in place.
     #[test]
     fn an_id_takes_seven_bytes() {
         let mut seen = SeenIds::new(6 * HOUR_MS, 10_000_000);

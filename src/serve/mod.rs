@@ -91,7 +91,7 @@ pub async fn serve(listener: TcpListener, doors: Doors, stop: impl Future<Output
 
 /// Returns the line that tells a person where to look.
 pub fn listening_text(address: SocketAddr) -> String {
-    format!("listening on http://{address}")
+    format!("listening on http://{address}, opening the ledger")
 }
 
 async fn answer(request: Request<Incoming>, doors: Doors) -> Result<Response<Answer>, Infallible> {

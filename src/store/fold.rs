@@ -32,8 +32,8 @@ const COMPACTIONS_MIN: usize = 256;
 /// Series that fold together.
 pub(super) type Part = Range<SeriesId>;
 
-/// Touched series of one part: with their rows, some 700 keys.
-const SERIES_PER_PART: usize = 512;
+/// Touched series of one part: with their rows, some 200 keys.
+const SERIES_PER_PART: usize = 128;
 
 /// Divides the series that `pending` touches, in order. Rows of one block are of one part.
 pub(super) fn parts(pending: &Pending) -> Vec<Part> {

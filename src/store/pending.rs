@@ -16,7 +16,7 @@ use crate::model::signal::SignalKey;
 use crate::model::time::UnixMillis;
 
 /// Rows that make a fold due; bounds the memory that waits for it.
-const ROWS_MAX: usize = 8_192;
+const ROWS_MAX: usize = 4_096;
 /// Blocks that make a fold due; each is read and written whole, with up to 64 rows.
 const BLOCKS_MAX: usize = 2_048;
 /// Journal bytes that make a fold due; bounds the time a restart needs to read them.

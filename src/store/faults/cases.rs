@@ -266,7 +266,7 @@ fn a_fold_of_many_series_may_stop_anywhere_and_is_ended_by_the_next_start() {
         (disk, ledger, before..after, folded)
     };
     let (_, ledger, fold, _) = run(None);
-    assert_eq!(fold.len(), 3);
+    assert_eq!(fold.len(), 11);
     for number in fold.clone() {
         for failure in [Failure::Before, Failure::After] {
             let (disk, _, _, folded) = run(Some((number, failure)));
