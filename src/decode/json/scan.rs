@@ -118,7 +118,7 @@ pub(super) fn string(line: &[u8], mut at: usize) -> Option<usize> {
 
 /// Marks quotes, backslashes and control characters, the lowest bit for the first byte.
 #[inline]
-fn special(bytes: u8x16) -> u32 {
+pub(super) fn special(bytes: u8x16) -> u32 {
     let quote = bytes.simd_eq(u8x16::splat(b'"'));
     let backslash = bytes.simd_eq(u8x16::splat(b'\\'));
     let control = bytes.min(u8x16::splat(0x1f)).simd_eq(bytes);
