@@ -28,6 +28,19 @@ pub(super) fn string(line: &[u8], mut at: usize) -> Option<usize> {
     }
 }
 
+/// Returns how many bytes from `start` on can't end or break a string.
+#[inline]
+pub(super) fn plain(text: &[u8], start: usize) -> usize {
+    let mut at = start;
+    while let Some(marks) = Marks::at(text, at) {
+        if marks.any != 0 {
+            return at + marks.any.trailing_zeros() as usize - start;
+        }
+        at += BLOCK;
+    }
+    text.len() - start
+}
+
 /// [`string`] from the first block on that has an escape or a control character.
 ///
 /// Each block is looked at once, however many escapes it has: JSON inside JSON has one every few

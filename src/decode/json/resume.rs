@@ -3,7 +3,8 @@
 //! Only whether a document is whole, may still become one, or can't is told; places and values are
 //! found later, when all of it is there.
 
-use super::scan::Nesting;
+use super::quoted::plain;
+use super::scan::{self, Nesting};
 
 /// What the pieces so far are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,23 +69,26 @@ impl Resume {
     pub(in crate::decode) fn feed(&mut self, piece: &[u8]) -> Step {
         let mut at = 0;
         while let Some(&byte) = piece.get(at) {
-            at += 1;
-            if let State::String { is_key } = self.state {
-                let rest = piece.get(at - 1..).unwrap_or_default();
-                let plain = rest.iter().take_while(|byte| !matches!(byte, b'"' | b'\\' | ..0x20));
-                let plain = plain.count();
-                if plain > 0 {
-                    at += plain - 1;
-                    continue;
+            match self.state {
+                State::String { is_key } => {
+                    at += plain(piece, at);
+                    let Some(&byte) = piece.get(at) else { break };
+                    self.state = match byte {
+                        b'"' if is_key => State::Colon,
+                        b'"' => State::After,
+                        b'\\' => State::Escape { is_key },
+                        _ => State::Broken,
+                    };
+                    at += 1;
                 }
-                self.state = match byte {
-                    b'"' if is_key => State::Colon,
-                    b'"' => State::After,
-                    b'\\' => State::Escape { is_key },
-                    _ => State::Broken,
-                };
-            } else {
-                self.state = self.after(byte);
+                // Indentation is most of what is between values.
+                State::Value | State::Key | State::Member if byte == b' ' => {
+                    at = scan::space(piece, at);
+                }
+                _ => {
+                    self.state = self.after(byte);
+                    at += 1;
+                }
             }
             match self.state {
                 State::Broken => return Step::Broken,
