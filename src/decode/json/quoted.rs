@@ -38,7 +38,7 @@ pub(super) fn plain(text: &[u8], start: usize) -> usize {
         }
         at += BLOCK;
     }
-    text.len() - start
+    text.len().saturating_sub(start)
 }
 
 /// [`string`] from the first block on that has an escape or a control character.

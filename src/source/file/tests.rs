@@ -132,7 +132,11 @@ impl Rig {
         self.stored.insert(batch.log, position.clone());
         for unit in units(&batch.lines, &batch.frames) {
             let text = String::from_utf8_lossy(&batch.lines[unit.range]);
-            *self.counted.entry(text.trim_end_matches('\n').to_owned()).or_default() += 1;
+            let text = text.trim_end_matches('\n');
+            // What follows a record that was taken before its line feed.
+            if !text.is_empty() {
+                *self.counted.entry(text.to_owned()).or_default() += 1;
+            }
         }
         self.oversized += batch.oversized_lines;
         self.truncated += batch.truncated_lines;

@@ -25,7 +25,8 @@ fn half_a_record_of_several_lines_waits_for_its_end() {
             rig.append("app.log", &format!("{}{head}", lines(0, 2)));
             rig.sweep();
             rig.settle();
-            assert_eq!(rig.counted.len(), 2, "{head}");
+            // Nothing can be added to JSON that is closed.
+            assert_eq!(rig.counted.len(), 2 + usize::from(head == pretty(1)), "{head}");
             if restart {
                 rig.restart();
                 rig.sweep();
@@ -67,11 +68,16 @@ fn a_record_that_is_half_written_at_rotation_is_finished_in_its_file() {
 }
 
 #[test]
-fn the_last_record_of_a_finished_file_needs_no_line_feed() {
+fn the_last_record_of_a_quiet_file_needs_no_line_feed() {
     let mut rig = Rig::new(&["app.log"]);
     rig.append("app.log", &format!("{}\n{}", pretty(0), pretty(1)));
-    rig.settle();
+    rig.sweep();
     expect_units(&rig, &[&pretty(0)]);
+    rig.settle();
+    expect_units(&rig, &[&pretty(0), &pretty(1)]);
+    rig.restart();
+    rig.append("app.log", "\n");
+    rig.settle();
     rig.rename("app.log", "app.log.1");
     rig.append("app.log", &format!("{}\n", pretty(2)));
     rig.settle();
