@@ -223,16 +223,18 @@ impl<'t> At<'t> {
             match resume.feed(line.get(at..).unwrap_or_default()) {
                 Step::Broken => return self.line(),
                 Step::Open if !self.is_whole() => return self.line(),
+                Step::Open if self.end.is_none() => return self.line(),
                 Step::Open => {
-                    return match (closed, self.end) {
-                        (Some(end), Some(_)) => Next::Frame(end),
-                        (None, Some(_)) => self.go_on(resume, start, line.len()),
-                        (_, None) => self.line(),
+                    let next = self.go_on(resume, at, line.len());
+                    return match (closed, next) {
+                        // What is closed in this line goes with what is open if that falls apart.
+                        (Some(end), Next::Frame(_)) => Next::Frame(end),
+                        (_, next) => next,
                     };
                 }
                 Step::End(length) => {
                     let end = at + length;
-                    if length > max {
+                    if end - padding(line) > max {
                         return self.line();
                     }
                     let behind = line.get(end..).unwrap_or_default();
@@ -332,7 +334,7 @@ impl<'t> At<'t> {
                 break;
             }
             let Some(piece) = rest.get(..length).and_then(parse) else { return fallen(at) };
-            if !streams.take(&piece, at..at + length, &mut |_| {}) {
+            if !streams.take(piece, at..at + length, &mut |_| {}) {
                 return fallen(at);
             }
             at += length;

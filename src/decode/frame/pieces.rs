@@ -17,6 +17,7 @@ pub(super) const DOCKER: &[u8] = b"{\"log\":\"";
 const STREAMS_MAX: usize = 4;
 
 /// A line of a container's log.
+#[derive(Clone, Copy)]
 pub(super) struct Piece<'l> {
     is_docker: bool,
     stream: &'l [u8],
@@ -146,54 +147,86 @@ fn go_on(mut resume: Resume, mut text: &[u8]) -> Option<Progress> {
 
 /// The streams of a container in the lines of a frame.
 #[derive(Default)]
-pub(super) struct Streams {
+pub(super) struct Streams<'l> {
     is_docker: Option<bool>,
-    open: Vec<Stream>,
+    open: Vec<Stream<'l>>,
 }
 
 /// A stream whose JSON is open.
-struct Stream {
-    name: Vec<u8>,
+struct Stream<'l> {
+    name: &'l [u8],
     resume: Resume,
-    pieces: Vec<Range<usize>>,
+    pieces: Vec<(Piece<'l>, Range<usize>)>,
 }
 
-impl Streams {
+impl<'l> Streams<'l> {
     /// Takes the next line, which stands at `place`, and shows the places of what belongs together
     /// once that is known. Tells whether the line can be of the same log as those before it.
     pub(super) fn take(
         &mut self,
-        piece: &Piece<'_>,
+        piece: Piece<'l>,
         place: Range<usize>,
         show: &mut impl FnMut(&[Range<usize>]),
     ) -> bool {
         if *self.is_docker.get_or_insert(piece.is_docker) != piece.is_docker {
             return false;
         }
-        if let Some(at) = self.open.iter().position(|stream| stream.name == piece.stream) {
-            let Stream { name, resume, mut pieces } = self.open.swap_remove(at);
-            match piece.go_on(resume) {
-                Some(Progress::Open(resume)) => {
-                    pieces.push(place);
-                    self.open.push(Stream { name, resume, pieces });
-                    return true;
+        let Some(broken) = self.add(piece, place.clone(), show) else { return true };
+        // The first piece may be what is left of another line, and those behind it whole.
+        let mut again = broken.into_iter();
+        if let Some((_, alone)) = again.next() {
+            show(&[alone]);
+        }
+        for (piece, place) in again.chain([(piece, place)]) {
+            if let Some(broken) = self.add(piece, place.clone(), show) {
+                for (_, alone) in broken {
+                    show(&[alone]);
                 }
-                Some(Progress::Closed) => {
-                    pieces.push(place);
-                    show(&pieces);
-                    return true;
-                }
-                None => pieces.iter().for_each(|alone| show(std::slice::from_ref(alone))),
+                self.begin(piece, place, show);
             }
         }
+        true
+    }
+
+    /// Adds a piece to its stream, or returns the pieces before it with which it is no JSON.
+    fn add(
+        &mut self,
+        piece: Piece<'l>,
+        place: Range<usize>,
+        show: &mut impl FnMut(&[Range<usize>]),
+    ) -> Option<Vec<(Piece<'l>, Range<usize>)>> {
+        let Some(at) = self.open.iter().position(|stream| stream.name == piece.stream) else {
+            self.begin(piece, place, show);
+            return None;
+        };
+        let Stream { name, resume, mut pieces } = self.open.swap_remove(at);
+        match piece.go_on(resume) {
+            Some(Progress::Open(resume)) => {
+                pieces.push((piece, place));
+                self.open.push(Stream { name, resume, pieces });
+            }
+            Some(Progress::Closed) => {
+                let places = pieces.into_iter().map(|(_, place)| place).chain([place]);
+                show(&places.collect::<Vec<_>>());
+            }
+            None => return Some(pieces),
+        }
+        None
+    }
+
+    fn begin(
+        &mut self,
+        piece: Piece<'l>,
+        place: Range<usize>,
+        show: &mut impl FnMut(&[Range<usize>]),
+    ) {
         match piece.opened().filter(|_| self.open.len() < STREAMS_MAX) {
             Some(resume) => {
-                let name = piece.stream.to_vec();
-                self.open.push(Stream { name, resume, pieces: vec![place] });
+                let pieces = vec![(piece, place)];
+                self.open.push(Stream { name: piece.stream, resume, pieces });
             }
             None => show(&[place]),
         }
-        true
     }
 
     pub(super) fn are_closed(&self) -> bool {
@@ -235,12 +268,12 @@ pub fn parts(frame: &[u8], mut visit: impl FnMut(usize, Part<'_>)) {
         let place = at..at + line.len();
         at = place.end;
         match parse(line) {
-            Some(piece) if streams.take(&piece, place.clone(), &mut show) => {}
+            Some(piece) if streams.take(piece, place.clone(), &mut show) => {}
             _ => show(&[place]),
         }
     }
     for stream in &streams.open {
-        stream.pieces.iter().for_each(|alone| show(std::slice::from_ref(alone)));
+        stream.pieces.iter().for_each(|(_, alone)| show(std::slice::from_ref(alone)));
     }
 }
 

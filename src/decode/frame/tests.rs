@@ -54,6 +54,7 @@ fn a_finished_text_falls_into_these_units() {
         ("{\n}{\n}{\n}\n", &["<{\n}>", "<{\n}>", "<{\n}\n>"]),
         ("{\n}{}{}\n{}\n", &["<{\n}>", "<{}>", "<{}\n>", "{}\n"]),
         ("{}{}{\n}\n", &["<{}{}>", "<{\n}\n>"]),
+        ("{}[{}\n\nx\n", &["{}[{}\n", "\n", "x\n"]),
         ("{\n},\n{\n}\n", &["<{\n}>", ",\n", "<{\n}\n>"]),
         ("{\n} x\n{}\n", &["<{\n}>", " x\n", "{}\n"]),
         // What is no JSON falls apart.
@@ -112,6 +113,7 @@ fn a_line_that_is_too_long_falls_into_its_documents() {
         ("{\"a\":1}{\"b\":2}", &["<{\"a\":1}>", "<{\"b\":2}>"]),
         ("{\"a\":1}{\"b\":x}\n", &["<{\"a\":1}>", "{\"b\":x}\n"]),
         ("{\"a\":123456}\n{}\n", &["{\"a\":123456}\n", "{}\n"]),
+        ("       {}\n{}\n", &["       {}\n", "{}\n"]),
         // A frame that does not close within the limit.
         ("{\n\"a\":1}\n", &["<{\n\"a\":1}\n>"]),
         ("{\n\"a\":12}\n", &["{\n", "\"a\":12}\n"]),
@@ -190,6 +192,10 @@ fn a_piece_whose_rest_never_comes_is_a_leftover() {
         parts_of(&format!("{docker_piece}{docker_whole}")),
         ["-".to_owned(), docker_whole.clone()]
     );
+    // Also where the leftover ends so that the next record could be a part of it.
+    let between =
+        [cri("P", "{\"a\":", "stdout"), cri("P", "{\"n\"", "stdout"), cri("F", ":1}", "stdout")];
+    assert_eq!(parts_of(&(between.concat() + &whole)), ["-", "{\"n\":1}\n", whole.as_str()]);
     // Others than docker leave the line feed out, and a text that is no JSON has no end to wait for.
     let alone = docker("{\"n\":1}", "stdout");
     let text = docker("text", "stdout");
