@@ -21,6 +21,7 @@ mod meaning;
 mod paths;
 mod prefix;
 mod scalar;
+mod shape;
 mod signal;
 mod slots;
 mod usage;
@@ -31,6 +32,7 @@ mod wrapped;
 pub use crate::model::names::Approximations;
 pub use crate::model::names::Reject;
 pub use invocation::Invocation;
+pub use shape::{Part, Shape};
 pub use signal::{Measurement, SignalRecord};
 pub use wrapping::Item;
 
@@ -88,14 +90,14 @@ impl Decoder {
                 text.as_bytes()
             }
             Ok(line) => line,
-            Err(reject) => return visit(Item::Rejected(reject)),
+            Err(reject) => return visit(Item::Rejected { reject, part: Part(line) }),
         };
         // Nearly every line is one record.
         if self.walk(line) == Root::Object {
             match self.draft(line).finish() {
                 Ok(invocation) => return visit(Item::Record { invocation, event_id: None }),
                 Err(Reject::UnknownKind) => return wrapping::unwrap_object(self, line, visit),
-                Err(reject) => return visit(Item::Rejected(reject)),
+                Err(reject) => return visit(Item::Rejected { reject, part: Part(line) }),
             }
         }
         wrapping::unwrap(self, line, visit);

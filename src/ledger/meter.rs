@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::batch::{Entry, Group, Observation, Rated, SignalEntry};
 use super::signals::label;
-use crate::decode::{Decoder, Invocation, Item, SignalRecord, is_blank};
+use crate::decode::{Decoder, Invocation, Item, Part, SignalRecord, is_blank};
 use crate::model::hash::seeded_hash;
 use crate::model::model_ref::ModelRef;
 use crate::model::names::{LineResult, Outcome, RecordKind, Reject, Route};
@@ -65,13 +65,33 @@ struct Resolved {
     place: u32,
 }
 
-/// One record as [`Meter::rate_seen`] shows it: its entry, and what entries do not keep.
+/// What [`Meter::rate_seen`] shows.
+#[derive(Debug)]
+pub enum Seen<'r> {
+    /// A call.
+    Call(Sight<'r>),
+    /// A record that is no call.
+    Signal(&'r SignalEntry),
+    /// Something that was not counted.
+    Rejected {
+        /// Where its line begins in the lines.
+        line_at: usize,
+        /// Why.
+        reject: Reject,
+        /// What it is.
+        part: Part<'r>,
+    },
+}
+
+/// A call: its entry, and what entries do not keep.
 #[derive(Debug)]
 pub struct Sight<'r> {
     /// Where its line begins in the lines.
     pub line_at: usize,
     /// Id of the request, as logged.
     pub request_id: Option<&'r str>,
+    /// The limit on output that the request asked for.
+    pub max_tokens: Option<u64>,
     /// The entry.
     pub entry: &'r Entry,
     /// The group of the entry.
@@ -104,8 +124,8 @@ impl Meter {
         self.rate_seen(lines, |_| {})
     }
 
-    /// Rates `lines` and shows every record on the way, in the order of [`Rated::entries`].
-    pub fn rate_seen(&mut self, lines: &[u8], mut see: impl FnMut(&Sight<'_>)) -> Rated {
+    /// Rates `lines` and shows everything on the way, calls in the order of [`Rated::entries`].
+    pub fn rate_seen(&mut self, lines: &[u8], mut see: impl FnMut(&Seen<'_>)) -> Rated {
         self.rater.begin();
         let mut rated = Rated::default();
         let mut from = 0;
@@ -125,19 +145,27 @@ impl Meter {
         line: &[u8],
         offset: usize,
         rated: &mut Rated,
-        see: &mut impl FnMut(&Sight<'_>),
+        see: &mut impl FnMut(&Seen<'_>),
     ) {
         let rater = &mut self.rater;
         self.decoder.each(line, &mut |item| match item {
             Item::Record { invocation, event_id } => {
-                rater.rate(&invocation, event_id, rated, |request_id, entry, group| {
-                    see(&Sight { line_at: offset, request_id, entry, group });
+                rater.rate(&invocation, event_id, rated, |entry, group| {
+                    let request_id = invocation.request_id.as_deref();
+                    let max_tokens = invocation.max_tokens;
+                    let line_at = offset;
+                    see(&Seen::Call(Sight { line_at, request_id, max_tokens, entry, group }));
                 });
             }
             Item::Signal { signal, event_id } => {
-                rated.signals.push(rater.signal(&signal, event_id));
+                let entry = rater.signal(&signal, event_id);
+                see(&Seen::Signal(&entry));
+                rated.signals.push(entry);
             }
-            Item::Rejected(reject) => rated.reject(reject, offset),
+            Item::Rejected { reject, part } => {
+                rated.reject(reject, offset);
+                see(&Seen::Rejected { line_at: offset, reject, part });
+            }
             Item::Ignored => rated.rejected.add((None, LineResult::Ignored), 1),
         });
     }
@@ -159,7 +187,7 @@ impl Rater {
         invocation: &Invocation<'_>,
         event_id: Option<&str>,
         rated: &mut Rated,
-        see: impl FnOnce(Option<&str>, &Entry, &Arc<Group>),
+        see: impl FnOnce(&Entry, &Arc<Group>),
     ) {
         let tokens = narrowed(invocation);
         let context = ContextBand::of_input(invocation.tokens.total_input());
@@ -183,7 +211,7 @@ impl Rater {
             resolved.refresh(&self.rules.book, invocation.at);
             let place = resolved.place_in(self.batch, rated);
             let entry = entry(invocation, place, id, tokens);
-            see(invocation.request_id.as_deref(), &entry, &resolved.group);
+            see(&entry, &resolved.group);
             rated.entries.push(entry);
         }
     }
