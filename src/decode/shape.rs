@@ -55,7 +55,8 @@ impl Part<'_> {
         let mut keys = KEYS_MAX;
         let json = Json { depth: DEPTH_MAX, keys: &mut keys }.deserialize(&mut deserializer);
         match json.and_then(|json| deserializer.end().map(|()| json)) {
-            Ok(json) => Shape::Json(json),
+            Ok(json) if json.starts_with(['{', '[']) => Shape::Json(json),
+            Ok(scalar) => Shape::Json(format!("JSON that is only a {scalar}")),
             Err(error) if begins_json(text.as_bytes()) => {
                 Shape::Text(if error.is_eof() { Class::CutJson } else { Class::BrokenJson }, false)
             }
@@ -314,7 +315,7 @@ mod tests {
         }
         assert_eq!(shape(r#"[{"a":1},{"a":2},{"b":[]}]"#), "[{a: number}, {b: []}]");
         assert_eq!(shape(r#"{"a":{"b":{"c":{"d":{"e":1}}}}}"#), "{a: {b: {c: {d: {…}}}}}");
-        assert_eq!(shape("12"), "number");
+        assert_eq!(shape("12"), "JSON that is only a number");
     }
 
     #[test]

@@ -315,7 +315,7 @@ impl<V: FnMut(Item<'_>)> Unwrap<'_, V> {
             let times = field(Field::QueryTimes).unwrap_or_default();
             let values = field(Field::QueryValues).unwrap_or_default();
             signal::query_results(&label, times, values, &mut |found| {
-                self.found(found, result, around)
+                self.found(found, result, around);
             });
         }
         if is_empty {

@@ -19,6 +19,7 @@ mod support;
 mod bad_input;
 mod canary;
 mod cli;
+mod doctor;
 mod find;
 mod ledger;
 mod metrics;
