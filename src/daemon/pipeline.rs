@@ -21,6 +21,7 @@ use crate::config::Config;
 use crate::decode::{Decoder, Item};
 use crate::ledger::meter::Rules;
 use crate::metrics::Snapshot;
+use crate::model::names::Reject;
 use crate::source::file::bell::{Bell, Ring};
 use crate::source::file::{FileSource, LogIds};
 
@@ -109,10 +110,16 @@ fn follow(config: &Config, books: &Books, wake: &Arc<Wake>) -> Vec<Followed> {
         .collect()
 }
 
+/// Tells whether the end of a file without a line feed is whole. A log that the config describes is of
+/// an unknown kind here, and JSON that has its end all the same.
 fn is_whole_record(line: &[u8]) -> bool {
     let mut holds_record = false;
     Decoder::new(&[]).each(line, &mut |item| {
-        holds_record |= matches!(item, Item::Record { .. });
+        holds_record |= match item {
+            Item::Record { .. } => true,
+            Item::Rejected { reject, .. } => reject == Reject::UnknownKind,
+            Item::Signal { .. } | Item::Ignored => false,
+        };
     });
     holds_record
 }

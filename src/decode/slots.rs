@@ -20,6 +20,10 @@ struct Place {
 /// The places of the wanted values of one line.
 pub(super) struct Slots {
     places: Vec<Place>,
+    /// The first slot of the described logs.
+    own: usize,
+    /// Of each slot from `own` on, the slot that also wants what stands there.
+    also: Vec<Option<Slot>>,
     /// Number of the current line, from 1 on: emptying the slots costs nothing.
     round: u32,
     details: Details,
@@ -37,10 +41,11 @@ pub(super) struct Details {
 }
 
 impl Slots {
-    /// Returns empty slots for the fields and this many attributes.
-    pub(super) fn new(attributes: usize) -> Self {
-        let places = vec![Place::default(); FIELDS + attributes];
-        Self { places, round: 0, details: Details::default() }
+    /// Returns empty slots for the fields, this many attributes, and the places of described logs.
+    pub(super) fn new(attributes: usize, also: Vec<Option<Slot>>) -> Self {
+        let own = FIELDS + attributes;
+        let places = vec![Place::default(); own + also.len()];
+        Self { places, own, also, round: 0, details: Details::default() }
     }
 
     /// Forgets the last line.
@@ -56,7 +61,13 @@ impl Slots {
     /// Returns the JSON text of a field in `line`, if it is there and not `null`.
     #[inline]
     pub(super) fn raw<'l>(&self, line: &'l [u8], field: Field) -> Option<&'l [u8]> {
-        line.get(self.place(field as Slot)?)
+        self.raw_slot(line, field as Slot)
+    }
+
+    /// Returns the JSON text at a slot.
+    #[inline]
+    pub(super) fn raw_slot<'l>(&self, line: &'l [u8], slot: Slot) -> Option<&'l [u8]> {
+        line.get(self.place(slot)?)
     }
 
     /// Returns the cache writes by time to live.
@@ -99,6 +110,11 @@ impl Slots {
 impl Sink for Slots {
     #[inline]
     fn take(&mut self, slot: Slot, line: &[u8], value: Range<usize>) {
+        if let Some(own) = usize::from(slot).checked_sub(self.own)
+            && let Some(also) = self.also.get(own).copied().flatten()
+        {
+            self.take(also, line, value.clone());
+        }
         if slot == Field::DetailEnd as Slot {
             self.end_detail(line);
             return;

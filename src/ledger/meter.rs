@@ -10,6 +10,7 @@ use super::batch::{Entry, Group, Observation, Rated, SignalEntry};
 use super::signals::label;
 use crate::decode::{Decoder, Invocation, Item, Part, SignalRecord, is_blank};
 use crate::model::hash::seeded_hash;
+use crate::model::log_format::LogFormat;
 use crate::model::model_ref::ModelRef;
 use crate::model::names::{LineResult, Outcome, RecordKind, Reject, Route};
 use crate::model::principal::{UNKNOWN_PRINCIPAL, principal_of_arn, without_session};
@@ -33,6 +34,8 @@ pub struct Rules {
     pub models: Arc<BTreeMap<String, String>>,
     /// Keys of request metadata to keep as attributes.
     pub attributes: Arc<[String]>,
+    /// Logs that the config describes.
+    pub formats: Arc<[LogFormat]>,
     /// Secret key of the hashes of request ids.
     pub seed: u64,
     /// Whether to decode with the plain decoder.
@@ -101,11 +104,8 @@ pub struct Sight<'r> {
 impl Meter {
     /// Returns a meter under `rules`.
     pub fn new(rules: Rules) -> Self {
-        let decoder = if rules.plain {
-            Decoder::plain(&rules.attributes)
-        } else {
-            Decoder::new(&rules.attributes)
-        };
+        let decoder = Decoder::with_formats(&rules.attributes, &rules.formats);
+        let decoder = if rules.plain { decoder.made_plain() } else { decoder };
         let rater = Rater {
             rules,
             combinations: HashMap::default(),

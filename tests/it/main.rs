@@ -21,6 +21,7 @@ mod canary;
 mod cli;
 mod doctor;
 mod find;
+mod formats;
 mod ledger;
 mod metrics;
 mod rotation;
