@@ -155,7 +155,7 @@ impl Class {
         if LEVELS.contains(&bare.to_uppercase().as_str()) {
             return Self::Level;
         }
-        if bare.parse::<std::net::IpAddr>().is_ok() {
+        if bare.parse::<core::net::IpAddr>().is_ok() {
             return Self::Address;
         }
         if is_time(bare) {

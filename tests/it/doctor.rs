@@ -131,6 +131,25 @@ fn everything_that_is_wrong_is_told_with_its_place() {
 }
 
 #[test]
+fn of_very_many_lines_that_are_not_understood_a_sample_is_told_and_said_to_be_one() {
+    let work = WorkDir::new("doctor-sample");
+    let block = "{\"a\":1}\n{\"a\":2}\n{\"a\":3}\n{\"b\":\"x\"}\n";
+    let log = work.file("odd.log", block.repeat(15_000));
+    let one_thread: [&OsStr; 3] = [log.as_os_str(), "--threads".as_ref(), "1".as_ref()];
+    let found = report(&one_thread);
+    let source = &found["sources"][0];
+    assert_eq!(source["rejected"], json!({"unknown_kind": 60_000}));
+    assert_eq!(source["not_understood_is_sampled"], true);
+    for (place, shape, exact) in [(0, "{a: number}", 45_000), (1, "{b: text}", 15_000)] {
+        let told = &source["not_understood"][place];
+        assert_eq!(told["shape"], shape);
+        let count = told["count"].as_u64().unwrap();
+        assert!(count.abs_diff(exact) < exact / 50, "{count} of {exact}");
+    }
+    assert!(doctor(&[log.as_os_str()]).contains("estimates"));
+}
+
+#[test]
 fn the_lines_to_paste_are_refused_until_they_are_filled_in_and_then_help() {
     let work = WorkDir::new("doctor-paste");
     let line = Call { model_id: PROFILE.to_owned(), ..call("one", 1_780_300_800) }.bedrock_line();

@@ -80,6 +80,7 @@ fn source(source: &SourceReport, inputs: &[String]) -> Value {
     });
     set("not_understood", shapes.collect());
     set("not_understood_otherwise", json!(others));
+    set("not_understood_is_sampled", json!(exam.shapes.is_sampled));
     Value::Object(object)
 }
 

@@ -112,7 +112,9 @@ fn push_shapes(text: &mut String, source: &SourceReport, inputs: &[String]) {
     if shapes.is_empty() {
         return;
     }
-    text.push_str("  not understood, without its text\n");
+    let note =
+        if source.exam.shapes.is_sampled { " (numbers are estimates of a sample)" } else { "" };
+    text.push_str(&format!("  not understood, without its text{note}\n"));
     let counts: Vec<String> = shapes.iter().map(|(_, _, seen)| grouped(seen.count)).collect();
     let width = counts.iter().map(String::len).max().unwrap_or(0);
     for ((reject, shape, seen), count) in shapes.iter().zip(&counts) {

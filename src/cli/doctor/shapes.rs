@@ -8,6 +8,13 @@ use crate::model::names::Reject;
 /// Shapes told apart; more fold into one number.
 const SHAPES_MAX: usize = 512;
 
+/// Parts of which every one is looked at. Telling a shape costs many times what refusing a part does, so
+/// of a log that is refused as a whole only a sample of the rest is.
+const EXACT_PARTS: u64 = 10_000;
+/// Of the parts beyond, one in this many is looked at, and stands for all of them. A prime, so that it
+/// does not fall in step with a log that repeats its lines.
+const SAMPLE: u64 = 17;
+
 /// A place in an input: the input and the offset of the line.
 pub(super) type Place = (usize, u64);
 
@@ -17,6 +24,10 @@ pub(super) struct Shapes {
     by_shape: BTreeMap<(Reject, Shape), Sighting>,
     /// Parts of shapes beyond [`SHAPES_MAX`].
     pub(super) others: u64,
+    /// Parts added.
+    parts: u64,
+    /// Whether only a sample was looked at, so that the counts are estimates.
+    pub(super) is_sampled: bool,
 }
 
 /// How often a shape was seen, and where first.
@@ -28,7 +39,16 @@ pub(super) struct Sighting {
 
 impl Shapes {
     pub(super) fn add(&mut self, reject: Reject, part: &Part<'_>, place: Place) {
-        self.join((reject, part.shape()), Sighting { count: 1, first: place });
+        self.parts += 1;
+        let count = match self.parts.checked_sub(EXACT_PARTS) {
+            None | Some(0) => 1,
+            Some(beyond) if beyond.is_multiple_of(SAMPLE) => SAMPLE,
+            Some(_) => {
+                self.is_sampled = true;
+                return;
+            }
+        };
+        self.join((reject, part.shape()), Sighting { count, first: place });
     }
 
     fn join(&mut self, shape: (Reject, Shape), seen: Sighting) {
@@ -44,6 +64,8 @@ impl Shapes {
 
     pub(super) fn merge(&mut self, other: Self) {
         self.others += other.others;
+        self.parts += other.parts;
+        self.is_sampled |= other.is_sampled;
         for (shape, seen) in other.by_shape {
             self.join(shape, seen);
         }
