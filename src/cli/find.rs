@@ -55,7 +55,9 @@ pub(super) fn find(args: &FindArgs, now: UnixMillis) -> Result<(), Failure> {
         Format::Csv => print::csv(&matches, inputs.names()),
     };
     std::io::stdout().lock().write_all(page.as_bytes())?;
-    std::io::stderr().lock().write_all(print::remarks(&matches).as_bytes())?;
+    let hints = if args.format == Format::Table { print::hints(&matches) } else { String::new() };
+    let remarks = hints + &print::remarks(&matches);
+    std::io::stderr().lock().write_all(remarks.as_bytes())?;
     inputs.finish()?;
     if matches.total == 0 {
         return Err(Failure::no("no record matches"));
@@ -75,8 +77,8 @@ fn collect(
         while let Some(chunk) = piece.next_chunk() {
             matches.oversized(chunk.oversized);
             let mut memo = Memo::default();
-            let rated = meter.rate_seen(&chunk.lines, |seen| {
-                let Seen::Call(sight) = seen else { return };
+            let rated = meter.rate_seen(&chunk.lines, &chunk.frames, |seen| {
+                let Seen::Record(sight) = seen else { return };
                 match criteria.judge(sight, &mut memo) {
                     Verdict::Fits => matches.add(piece.input, &chunk, sight),
                     Verdict::CostUnknown => matches.cost_unknown += 1,
@@ -85,6 +87,7 @@ fn collect(
             });
             matches.rejected.merge(&rated.rejected);
             bar.inc(chunk.lines.len() as u64);
+            piece.give_back(chunk);
         }
     }
     matches

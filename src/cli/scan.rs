@@ -15,6 +15,7 @@ use super::input::{Inputs, in_threads, progress_bar};
 use super::run::load_config;
 use crate::config::Config;
 use crate::daemon;
+use crate::ledger::batch::Rated;
 use crate::ledger::meter::{Meter, Rules};
 
 pub(super) fn scan(args: &ScanArgs) -> Result<(), Failure> {
@@ -41,11 +42,15 @@ pub(super) fn scan(args: &ScanArgs) -> Result<(), Failure> {
 /// Counts chunks until none is left.
 fn count(mut meter: Meter, inputs: &Inputs, tally: &Tally, by: &[By], bar: &ProgressBar) -> Groups {
     let mut groups = Groups::new(by);
+    let mut rated = Rated::default();
     while let Some(mut piece) = inputs.next() {
         while let Some(chunk) = piece.next_chunk() {
             tally.oversized(chunk.oversized);
-            groups.add(&meter.rate(&chunk.lines), tally);
+            rated.clear();
+            meter.rate_into(&chunk.lines, &chunk.frames, &mut rated);
+            groups.add(&rated, tally);
             bar.inc(chunk.lines.len() as u64);
+            piece.give_back(chunk);
         }
     }
     groups

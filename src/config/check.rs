@@ -148,6 +148,7 @@ fn read_sources(root: &mut Section<'_, '_>, folder: &Path) -> Vec<FileSourceConf
         section.finish();
         sources.push(source);
     }
+    check_corroborations(root, &sources);
     sources
 }
 
@@ -173,6 +174,7 @@ fn read_source(section: &mut Section<'_, '_>, folder: &Path) -> FileSourceConfig
     };
     let mut source = FileSourceConfig::new(&name.unwrap_or_default(), below(include));
     source.exclude = below(exclude);
+    source.corroborates = section.texts("corroborates").unwrap_or_default();
     let unsigned = |ms: i64| ms.unsigned_abs();
     if let Some(bytes) = section.number("line_bytes_max", 1_024..=1 << 30) {
         source.line_bytes_max = size_or(Some(bytes), source.line_bytes_max);
@@ -190,6 +192,23 @@ fn read_source(section: &mut Section<'_, '_>, folder: &Path) -> FileSourceConfig
         source.forget_after_ms = unsigned(ms);
     }
     source
+}
+
+/// What a source corroborates must be counted somewhere: in a source that corroborates nothing.
+fn check_corroborations(root: &Section<'_, '_>, sources: &[FileSourceConfig]) {
+    for source in sources {
+        for named in &source.corroborates {
+            let found = sources.iter().find(|known| known.name == *named);
+            let problem = match found {
+                None => "there is no such source",
+                Some(found) if !found.corroborates.is_empty() => {
+                    "that source corroborates others itself, so its calls are not counted"
+                }
+                Some(_) => continue,
+            };
+            root.report(format!("`{}` corroborates `{named}`, but {problem}", source.name));
+        }
+    }
 }
 
 fn size_or(number: Option<u64>, default: usize) -> usize {

@@ -9,6 +9,8 @@ pub struct FileSourceConfig {
     pub include: Vec<String>,
     /// Globs whose files are left out although `include` matches them.
     pub exclude: Vec<String>,
+    /// Sources that tell of the same calls: what no id connects with theirs is not counted again.
+    pub corroborates: Vec<String>,
     /// Longer lines are skipped and counted.
     pub line_bytes_max: usize,
     /// File handles kept open between sweeps.
@@ -28,6 +30,7 @@ impl FileSourceConfig {
             name: name.to_owned(),
             include,
             exclude: Vec::new(),
+            corroborates: Vec::new(),
             line_bytes_max: 8 << 20,
             open_files_max: 256,
             rescan_ms: 2_000,

@@ -3,6 +3,7 @@
 //! Stopping is a drop order: the tailer ends, so the workers' channels close, so the committer's
 //! channel closes, so it makes its last commit and gives the ledger back.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::thread::{self, JoinHandle};
@@ -18,6 +19,7 @@ use super::tailer::{Followed, Tailer};
 use super::wake::Wake;
 use super::worker;
 use crate::config::Config;
+use crate::decode::frame::{Part, parts};
 use crate::decode::{Decoder, Item};
 use crate::ledger::meter::Rules;
 use crate::metrics::Snapshot;
@@ -58,8 +60,9 @@ impl Pipeline {
         for place in 0..worker_count(config.workers) {
             let (worker, batches) = sync_channel(BATCHES_WAITING);
             let (rules, committer) = (rules.clone(), committer_inbox.clone());
+            let told_elsewhere = told_elsewhere(config);
             threads.push(spawn(&format!("worker-{place}"), move || {
-                worker::work(rules, &batches, &committer);
+                worker::work(rules, &told_elsewhere, &batches, &committer);
             })?);
             workers.push(worker);
         }
@@ -95,6 +98,12 @@ impl Pipeline {
     }
 }
 
+/// Returns the names of the sources whose calls are counted from other sources.
+fn told_elsewhere(config: &Config) -> BTreeSet<String> {
+    let sources = config.sources.iter().filter(|source| !source.corroborates.is_empty());
+    sources.map(|source| source.name.clone()).collect()
+}
+
 fn follow(config: &Config, books: &Books, wake: &Arc<Wake>) -> Vec<Followed> {
     let positions = books.ledger.positions();
     let ids = LogIds::after(positions.last_key_value().map(|(log, _)| *log));
@@ -112,14 +121,19 @@ fn follow(config: &Config, books: &Books, wake: &Arc<Wake>) -> Vec<Followed> {
 
 /// Tells whether the end of a file without a line feed is whole. A log that the config describes is of
 /// an unknown kind here, and JSON that has its end all the same.
-fn is_whole_record(line: &[u8]) -> bool {
+fn is_whole_record(unit: &[u8]) -> bool {
     let mut holds_record = false;
-    Decoder::new(&[]).each(line, &mut |item| {
-        holds_record |= match item {
-            Item::Record { .. } => true,
-            Item::Rejected { reject, .. } => reject == Reject::UnknownKind,
-            Item::Signal { .. } | Item::Ignored => false,
-        };
+    let mut decoder = Decoder::new(&[]);
+    parts(unit, |_, part| {
+        if let Part::Text(text) = part {
+            decoder.each(text, &mut |item| {
+                holds_record |= match item {
+                    Item::Record { .. } | Item::Signal { .. } => true,
+                    Item::Rejected { reject, .. } => reject == Reject::UnknownKind,
+                    Item::Ignored => false,
+                };
+            });
+        }
     });
     holds_record
 }

@@ -1,5 +1,6 @@
 //! The workers: batches of lines in, rated batches out.
 
+use std::collections::BTreeSet;
 use std::sync::mpsc::{Receiver, SyncSender};
 
 use super::committer::Message;
@@ -19,11 +20,21 @@ pub(super) struct Numbered {
 }
 
 /// Rates batches until their sender or the committer is gone.
-pub(super) fn work(rules: Rules, batches: &Receiver<Numbered>, committer: &SyncSender<Message>) {
+///
+/// Calls of the sources `told_elsewhere` are marked as such.
+pub(super) fn work(
+    rules: Rules,
+    told_elsewhere: &BTreeSet<String>,
+    batches: &Receiver<Numbered>,
+    committer: &SyncSender<Message>,
+) {
     let mut meter = Meter::new(rules);
     let mut complaints = Complaints::default();
     while let Ok(Numbered { number, batch }) = batches.recv() {
-        let rated = rate(&mut meter, &batch, &mut complaints);
+        let mut rated = rate(&mut meter, &batch, &mut complaints);
+        if told_elsewhere.contains(&rated.source) {
+            rated.rated.entries.iter_mut().for_each(|entry| entry.is_told_elsewhere = true);
+        }
         if committer.send(Message::Rated { number, batch: Box::new(rated) }).is_err() {
             return;
         }
@@ -31,7 +42,7 @@ pub(super) fn work(rules: Rules, batches: &Receiver<Numbered>, committer: &SyncS
 }
 
 fn rate(meter: &mut Meter, batch: &Batch, complaints: &mut Complaints) -> RatedBatch {
-    let mut rated = meter.rate(&batch.lines);
+    let mut rated = meter.rate(&batch.lines, &batch.frames);
     let skipped =
         [(Reject::Oversized, batch.oversized_lines), (Reject::Truncated, batch.truncated_lines)];
     for (reject, lines) in skipped {

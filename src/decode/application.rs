@@ -9,6 +9,7 @@ use std::borrow::Cow;
 
 use super::draft::Draft;
 use super::paths::Field;
+use super::slots::FieldSet;
 use super::{Approximations, Invocation, Reject, scalar, usage};
 use crate::model::error_class::{self, ErrorClass};
 use crate::model::names::{Approximation, Operation, Outcome, RecordKind, StopReason, Tier};
@@ -51,7 +52,7 @@ pub(super) fn is_one(draft: &Draft<'_, '_>) -> bool {
 
 /// Tells whether a line names a model, with or without what it used.
 pub(super) fn names_a_model(draft: &Draft<'_, '_>) -> bool {
-    MODELS.iter().any(|&field| draft.raw(field).is_some())
+    draft.has_any(const { FieldSet::of(MODELS) })
 }
 
 /// Returns when the line was written.
@@ -61,7 +62,7 @@ pub(super) fn at(draft: &mut Draft<'_, '_>) -> Result<UnixMillis, Reject> {
 
 /// Returns the call that a line tells of.
 pub(super) fn invocation<'l>(draft: &mut Draft<'_, 'l>) -> Result<Invocation<'l>, Reject> {
-    let model = MODELS.iter().copied().find(|&field| draft.raw(field).is_some());
+    let model = MODELS.iter().copied().find(|&field| draft.has(field));
     let model_id = draft.model_id(model.ok_or(Reject::MissingField)?)?;
     let mut approximations = Approximations::NONE;
     let at = match at(draft) {
@@ -97,7 +98,7 @@ pub(super) fn invocation<'l>(draft: &mut Draft<'_, 'l>) -> Result<Invocation<'l>
         operation: Operation::Unknown,
         model_id,
         invoked_model_id: None,
-        identity_arn: CALLERS.iter().find_map(arn),
+        identity_arn: CALLERS.iter().filter(|&&field| draft.has(field)).find_map(arn),
         attributes: draft.attribute_values(),
         tokens: usage.tokens,
         reasoning_tokens: draft
@@ -108,6 +109,7 @@ pub(super) fn invocation<'l>(draft: &mut Draft<'_, 'l>) -> Result<Invocation<'l>
         tier: Tier::Standard,
         outcome,
         error_code: error.map(|error| error.code),
+        retries_exhausted: error.and_then(|error| error.retries_exhausted),
         stop_reason,
         latency_ms: first_millis(draft, LATENCIES),
         first_byte_ms: first_millis(draft, FIRST_TOKENS),
@@ -117,16 +119,20 @@ pub(super) fn invocation<'l>(draft: &mut Draft<'_, 'l>) -> Result<Invocation<'l>
 }
 
 fn first_text<'l>(draft: &Draft<'_, 'l>, fields: &[Field]) -> Option<Cow<'l, str>> {
-    fields.iter().find_map(|&field| draft.text(field))
+    fields.iter().filter(|&&field| draft.has(field)).find_map(|&field| draft.text(field))
 }
 
 fn first_millis(draft: &Draft<'_, '_>, fields: &[Field]) -> Option<u64> {
-    fields.iter().find_map(|&field| scalar::millis(draft.raw(field)?))
+    let mut there = fields.iter().filter(|&&field| draft.has(field));
+    there.find_map(|&field| scalar::millis(draft.raw(field)?))
 }
 
 /// Returns the error of a failed call: the first that the table of known ones has, else an unknown
 /// one if there is any.
 pub(super) fn error(draft: &Draft<'_, '_>) -> Option<ErrorClass> {
+    if !draft.has_any(const { FieldSet::of(ERRORS).with(Field::AppStatus) }) {
+        return None;
+    }
     let status = draft.hint(Field::AppStatus).and_then(|status| u32::try_from(status).ok());
     let status = status.and_then(error_class::of_status);
     let mut is_failed = false;
@@ -142,11 +148,25 @@ pub(super) fn error(draft: &Draft<'_, '_>) -> Option<ErrorClass> {
                 draft.hint(field).and_then(|code| error_class::of_status(u32::try_from(code).ok()?))
             }
         };
-        if class.is_some() {
-            return class;
+        if let Some(class) = class {
+            let retries_exhausted = class.retries_exhausted.or_else(|| retries_exhausted(draft));
+            return Some(ErrorClass { retries_exhausted, ..class });
         }
     }
     status.or(is_failed.then_some(ErrorClass::UNKNOWN))
+}
+
+/// Returns how many retries a failed call had: the text tells it that stands beside the code.
+fn retries_exhausted(draft: &Draft<'_, '_>) -> Option<u32> {
+    const TEXTS: &[Field] = &[
+        Field::AppErrorMessage,
+        Field::AppExceptionMessage,
+        Field::AppException,
+        Field::AppError,
+        Field::EventMessage,
+        Field::ShortMessage,
+    ];
+    TEXTS.iter().find_map(|&field| error_class::retries_exhausted(&draft.text(field)?))
 }
 
 /// Tells whether a value stands for no error.

@@ -236,6 +236,22 @@ fn a_failed_call_counts_with_its_outcome_and_without_tokens() {
 }
 
 #[test]
+fn the_retries_of_a_failed_call_are_read_beside_its_code() {
+    let text = "call failed (reached max retries: 4): Too many requests";
+    for (fields, retries) in [
+        (json!({"error": text}), Some(4)),
+        (json!({"error_code": "ThrottlingException", "message": text}), Some(4)),
+        (json!({"error": {"type": "rate_limit_error", "message": text}}), Some(4)),
+        (json!({"error_code": "ThrottlingException", "message": "slow"}), None),
+        (json!({"message": text}), None),
+    ] {
+        let line = with(&fields);
+        let call = decode(&line).map(|call| call.retries_exhausted);
+        assert_eq!(call.unwrap_or_default(), retries, "{line}");
+    }
+}
+
+#[test]
 fn what_is_no_call_and_no_error_is_none() {
     for fields in [
         json!({}),

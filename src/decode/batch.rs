@@ -68,6 +68,7 @@ pub(super) fn invocation<'l>(draft: &mut Draft<'_, 'l>) -> Result<Invocation<'l>
         tier: Tier::Batch,
         outcome,
         error_code: error.map(|error| error.code),
+        retries_exhausted: None,
         stop_reason,
         latency_ms: None,
         first_byte_ms: None,

@@ -46,6 +46,7 @@ pub(super) fn invocation<'l>(draft: &mut Draft<'_, 'l>) -> Result<Invocation<'l>
         tier,
         outcome: outcome(draft, error, stop_reason),
         error_code: error.map(|error| error.code),
+        retries_exhausted: None,
         stop_reason,
         latency_ms: draft.first_hint(&[Field::Latency, Field::MetricsLatency]),
         first_byte_ms: draft.hint(Field::MetricsFirstByte),

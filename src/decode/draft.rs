@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use super::format::{self, Plan};
 use super::paths::Field;
 use super::scalar::{self, Clock};
-use super::slots::Slots;
+use super::slots::{FieldSet, Slots};
 use super::{Invocation, Reject, application, batch, bedrock, json};
 use crate::model::names::RecordKind;
 use crate::model::time::UnixMillis;
@@ -64,9 +64,9 @@ impl<'l> Draft<'_, 'l> {
         if let Some(schema) = self.raw(Field::SchemaType) {
             return (schema == INVOCATION_SCHEMA).then_some(RecordKind::BedrockInvocation);
         }
-        let any = |fields: &[Field]| fields.iter().any(|&field| self.raw(field).is_some());
-        let has_model = any(&[Field::ModelId]);
-        if has_model && any(&[Field::Operation, Field::Input, Field::Output]) {
+        let has_model = self.has(Field::ModelId);
+        let of_a_call = const { FieldSet::of(&[Field::Operation, Field::Input, Field::Output]) };
+        if has_model && self.has_any(of_a_call) {
             return Some(RecordKind::BedrockInvocation);
         }
         if application::is_one(self) {
@@ -76,6 +76,18 @@ impl<'l> Draft<'_, 'l> {
             return Some(RecordKind::BatchOutput);
         }
         has_model.then_some(RecordKind::BedrockInvocation)
+    }
+
+    /// Tells whether the line has a field, and not as `null`.
+    #[inline]
+    pub(super) fn has(&self, field: Field) -> bool {
+        self.slots.has(field)
+    }
+
+    /// Tells whether the line has any of these fields, and not as `null`.
+    #[inline]
+    pub(super) fn has_any(&self, fields: FieldSet) -> bool {
+        self.slots.has_any(fields)
     }
 
     /// Returns the JSON text of a field, if it is there and not `null`.

@@ -134,6 +134,7 @@ pub(super) fn invocation<'l>(
         tier: Tier::Standard,
         outcome,
         error_code: error.map(|error| error.code),
+        retries_exhausted: error.and_then(|error| error.retries_exhausted),
         stop_reason,
         latency_ms: line.millis(FormatField::LatencyMs),
         first_byte_ms: line.millis(FormatField::FirstTokenMs),

@@ -49,6 +49,9 @@ pub struct Invocation<'l> {
     pub outcome: Outcome,
     /// Error code of a failed call.
     pub error_code: Option<ErrorCode>,
+    /// Retries that the client made before it gave up, where the log tells. Each of them was an
+    /// attempt more.
+    pub retries_exhausted: Option<u32>,
     /// Why the model stopped.
     pub stop_reason: Option<StopReason>,
     /// Duration of the call in milliseconds.

@@ -1,10 +1,10 @@
 //! Bytes of a line in, [`Invocation`], [`SignalRecord`] or [`Reject`] out.
 //!
 //! What lives here: the table of the places that are read (`paths`), the walks to them (`json`), what
-//! records come wrapped in (`wrapping`, `prefix`), and one file per log that says what they mean
-//! (`bedrock`, `application`, `batch`, `signal`). It may use `model` only. It
-//! must never keep, copy or report body text: bodies are stepped over, and only the named paths are
-//! picked out of them, found by their place in the JSON and not by their spelling.
+//! records come wrapped in (`wrapping`, `prefix`), which lines belong together (`frame`), and one file
+//! per log that says what they mean (`bedrock`, `application`, `batch`, `signal`). It may use `model`
+//! only. It must never keep, copy or report body text: bodies are stepped over, and only the named paths
+//! are picked out of them, found by their place in the JSON and not by their spelling.
 
 #[cfg(test)]
 mod agreement;
@@ -15,6 +15,7 @@ mod batch;
 mod bedrock;
 mod draft;
 mod format;
+pub mod frame;
 mod invocation;
 mod json;
 #[cfg(test)]
@@ -33,7 +34,7 @@ mod wrapped;
 pub use crate::model::names::Approximations;
 pub use crate::model::names::Reject;
 pub use invocation::Invocation;
-pub use shape::{Part, Shape};
+pub use shape::{Refused, Shape};
 pub use signal::{Measurement, SignalRecord};
 pub use wrapping::Item;
 
@@ -41,7 +42,7 @@ use std::borrow::Cow;
 
 use crate::model::log_format::LogFormat;
 use draft::Draft;
-use json::{Root, Slot, Trie, Walker};
+use json::{Elements, Root, Slot, Trie, Walker};
 use paths::Field;
 use scalar::Clock;
 use slots::Slots;
@@ -105,14 +106,14 @@ impl Decoder {
                 text.as_bytes()
             }
             Ok(line) => line,
-            Err(reject) => return visit(Item::Rejected { reject, part: Part(line) }),
+            Err(reject) => return visit(Item::Rejected { reject, part: Refused(line) }),
         };
         // Nearly every line is one record.
         if self.walk(line) == Root::Object {
             match self.draft(line).finish() {
                 Ok(invocation) => return visit(Item::Record { invocation, event_id: None }),
                 Err(Reject::UnknownKind) => return wrapping::unwrap_object(self, line, visit),
-                Err(reject) => return visit(Item::Rejected { reject, part: Part(line) }),
+                Err(reject) => return visit(Item::Rejected { reject, part: Refused(line) }),
             }
         }
         wrapping::unwrap(self, line, visit);
@@ -151,6 +152,20 @@ impl Decoder {
             });
         }
         self.walker.walk(&self.trie, line, &mut self.slots)
+    }
+
+    /// Walks over the next element of an array that a walk has checked, and returns what it is; what
+    /// was found is in the slots until the next walk.
+    fn walk_next<'a>(&mut self, elements: &mut Elements<'a>) -> Option<(Root, &'a [u8])> {
+        if self.plain {
+            let element = elements.next()?;
+            return Some((self.walk(element), element));
+        }
+        // One step over the element instead of two: where it ends shows while it is walked over.
+        self.slots.clear();
+        let rest = elements.rest();
+        let (root, length) = self.walker.walk_first(&self.trie, rest, &mut self.slots)?;
+        Some((root, elements.step(length)?))
     }
 
     /// Returns what the last walk, which was over `line`, found.

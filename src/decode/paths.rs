@@ -147,6 +147,11 @@ pub(super) enum Field {
     Owner,
     EventId,
     EventMessage,
+    /// One event of a list of them: its message, its id, and the end of the element.
+    ListedMessage,
+    ListedId,
+    ListedTime,
+    ListedEnd,
     AwslogsData,
     StreamData,
     PartitionKey,
@@ -170,6 +175,7 @@ pub(super) enum Field {
     ApiRegion,
     ApiCaller,
     ApiAccount,
+    ApiRequestId,
     ApiEventId,
     ApiModelId,
     VpcEndpointId,
@@ -297,7 +303,7 @@ pub(super) fn all_paths() -> Vec<String> {
     for (roots, rows) in PATHS {
         for root in *roots {
             for (path, _) in *rows {
-                paths.push(format!("{root}.{path}").trim_start_matches('.').to_owned());
+                paths.push(format!("{root}.{path}").trim_matches('.').to_owned());
             }
         }
     }
@@ -312,6 +318,7 @@ pub(super) fn all_keys() -> Vec<&'static str> {
         .flat_map(|(roots, rows)| roots.iter().copied().chain(rows.iter().map(|(path, _)| *path)));
     let mut keys: Vec<_> =
         rows.flat_map(|path| path.split('.')).map(|key| key.trim_end_matches("[]")).collect();
+    keys.retain(|key| !key.is_empty());
     keys.extend(DOTTED_KEYS.iter().map(|(key, _)| *key));
     keys.sort_unstable();
     keys.dedup();

@@ -9,9 +9,9 @@ use super::is_blank;
 use super::json;
 
 /// Longest text in front of JSON: a time, a stream or host name of up to 512 bytes, a logger.
-const PREFIX_BYTES_MAX: usize = 1_024;
+pub(super) const PREFIX_BYTES_MAX: usize = 1_024;
 /// Braces in front of the JSON that are tried.
-const TRIES_MAX: usize = 4;
+pub(super) const TRIES_MAX: usize = 4;
 
 /// What a line was wrapped around: JSON, or the message of an event whatever it is.
 #[derive(Debug, PartialEq, Eq)]
@@ -43,6 +43,20 @@ pub(super) fn payload(line: &[u8]) -> Option<Payload<'_>> {
 /// Tells whether a line of a page in text form names streams or pages and no event.
 pub(super) fn is_empty_page(line: &[u8]) -> bool {
     line.starts_with(b"SEARCHEDLOGSTREAMS\t")
+}
+
+/// Tells whether a line is what `aws logs tail --format json` puts before each event, whose JSON
+/// begins in a line of its own: a time and the name of a stream, colours aside.
+pub(super) fn is_heading(line: &[u8]) -> bool {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let Some(line) = line.strip_suffix(b" ") else { return false };
+    let line = without_colour(line);
+    let mut words = line.split(|&byte| byte == b' ');
+    let (Some(time), Some(name), None) = (words.next(), words.next(), words.next()) else {
+        return false;
+    };
+    is_iso_time(time) && !name.is_empty() && line.len() < PREFIX_BYTES_MAX
 }
 
 /// `filter-log-events --output text`: the values of an event in the order of their keys, which are
@@ -83,7 +97,7 @@ pub(super) fn without_colour(mut line: &[u8]) -> &[u8] {
 }
 
 /// `2024-05-14` and a `T` or space behind it.
-fn is_iso_time(line: &[u8]) -> bool {
+pub(super) fn is_iso_time(line: &[u8]) -> bool {
     const SHAPE: &[u8] = b"dddd-dd-dd";
     let same = |(shape, byte): (&u8, &u8)| match shape {
         b'd' => byte.is_ascii_digit(),
@@ -175,6 +189,21 @@ mod tests {
             "",
         ] {
             assert_eq!(payload(line.as_bytes()), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_heading_is_a_time_and_a_name() {
+        for (line, is) in [
+            ("2024-05-14T09:12:03+00:00 aws/bedrock/modelinvocations \n", true),
+            ("\u{1b}[32m2024-05-14T09:12:03+00:00\u{1b}[0m \u{1b}[36ms\u{1b}[0m \n", true),
+            ("2024-05-14T09:12:03Z name", false),
+            ("2024-05-14T09:12:03Z  ", false),
+            ("2024-05-14T09:12:03Z two words ", false),
+            ("name name ", false),
+            ("", false),
+        ] {
+            assert_eq!(is_heading(line.as_bytes()), is, "{line}");
         }
     }
 

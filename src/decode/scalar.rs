@@ -96,14 +96,10 @@ fn short_dollars(text: &[u8]) -> Option<Usd> {
         return None;
     }
     let mut value: u64 = 0;
-    let mut unit = UNIT;
-    for &byte in whole {
+    for &byte in whole.iter().chain(fraction) {
         value = value * 10 + digit(byte)?;
     }
-    for &byte in fraction {
-        value = value * 10 + digit(byte)?;
-        unit /= 10;
-    }
+    let unit = UNIT / 10_u64.pow(u32::try_from(fraction.len()).ok()?);
     Some(Usd(i128::from(value) * i128::from(unit)))
 }
 

@@ -44,9 +44,9 @@ const BODIES: &[&str] = &[
 
 /// A part of a line. Nobody but the decoder reads its text.
 #[derive(Clone, Copy)]
-pub struct Part<'i>(pub(super) &'i [u8]);
+pub struct Refused<'i>(pub(super) &'i [u8]);
 
-impl Part<'_> {
+impl Refused<'_> {
     /// Returns what the part looks like.
     pub fn shape(&self) -> Shape {
         let text = String::from_utf8_lossy(self.0);
@@ -69,9 +69,9 @@ impl Part<'_> {
 }
 
 /// Shows the shape, since the text must not get out.
-impl fmt::Debug for Part<'_> {
+impl fmt::Debug for Refused<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Part({})", self.shape())
+        write!(f, "Refused({})", self.shape())
     }
 }
 
@@ -299,7 +299,7 @@ mod tests {
     use super::*;
 
     fn shape(text: &str) -> String {
-        Part(text.as_bytes()).shape().to_string()
+        Refused(text.as_bytes()).shape().to_string()
     }
 
     #[test]
@@ -360,7 +360,7 @@ mod tests {
         ] {
             assert_eq!(shape(text), expected, "{text}");
         }
-        assert_eq!(Part(b"\xff\xfe").shape().to_string(), "no text");
+        assert_eq!(Refused(b"\xff\xfe").shape().to_string(), "no text");
     }
 
     proptest! {
@@ -383,7 +383,7 @@ mod tests {
 
         #[test]
         fn a_shape_of_anything_is_short_and_printable(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-            let shape = Part(&bytes).shape().to_string();
+            let shape = Refused(&bytes).shape().to_string();
             prop_assert!(shape.len() < 4_096 && !shape.contains(char::is_control), "{}", shape);
         }
     }

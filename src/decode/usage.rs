@@ -6,6 +6,7 @@
 
 use super::draft::{Draft, set_cache_writes};
 use super::paths::Field;
+use super::slots::FieldSet;
 use super::{Approximations, Reject};
 use crate::model::names::Approximation;
 use crate::model::tokens::{TokenClass, TokenCounts};
@@ -33,8 +34,9 @@ struct Spelling {
     parts: Option<(Field, Field)>,
 }
 
-/// The spellings; the first one that a line has is counted, and the others must agree with it.
-const SPELLINGS: &[Spelling] = {
+/// The spellings with the fields that show that a line has them; the first one that it has is counted,
+/// and the others must agree with it.
+const SPELLINGS: &[(FieldSet, Spelling)] = {
     const ANTHROPIC: Spelling = Spelling {
         input: Field::AppInput,
         output: Field::AppOutput,
@@ -55,15 +57,18 @@ const SPELLINGS: &[Spelling] = {
         is_inclusive: false,
         parts: None,
     };
+    const fn known(spelling: Spelling) -> (FieldSet, Spelling) {
+        (FieldSet::of(&[spelling.input, spelling.output]), spelling)
+    }
     &[
-        ANTHROPIC,
-        Spelling {
+        known(ANTHROPIC),
+        known(Spelling {
             input: Field::AppPrompt,
             output: Field::AppCompletion,
             is_inclusive: true,
             ..ANTHROPIC
-        },
-        Spelling {
+        }),
+        known(Spelling {
             input: Field::AppInputCamel,
             output: Field::AppOutputCamel,
             total: Field::AppTotalCamel,
@@ -72,15 +77,15 @@ const SPELLINGS: &[Spelling] = {
             cached: None,
             is_inclusive: false,
             parts: None,
-        },
-        FLAT,
-        Spelling {
+        }),
+        known(FLAT),
+        known(Spelling {
             input: Field::FlatPrompt,
             output: Field::FlatCompletion,
             is_inclusive: true,
             ..FLAT
-        },
-        Spelling {
+        }),
+        known(Spelling {
             input: Field::FlatInputCamel,
             output: Field::FlatOutputCamel,
             total: Field::FlatTotalCamel,
@@ -89,8 +94,8 @@ const SPELLINGS: &[Spelling] = {
             cached: None,
             is_inclusive: false,
             parts: None,
-        },
-        Spelling { input: Field::FlatInputPascal, output: Field::FlatOutputPascal, ..FLAT },
+        }),
+        known(Spelling { input: Field::FlatInputPascal, output: Field::FlatOutputPascal, ..FLAT }),
     ]
 };
 
@@ -105,11 +110,15 @@ struct Reading {
 
 /// Tells whether a line tells what a call used, in any spelling.
 pub(super) fn is_there(draft: &Draft<'_, '_>) -> bool {
-    SPELLINGS.iter().any(|spelling| {
-        [spelling.input, spelling.output, spelling.total]
-            .iter()
-            .any(|&field| draft.raw(field).is_some())
-    })
+    const ANY: FieldSet = {
+        let (mut all, mut left) = (FieldSet::of(&[]), SPELLINGS);
+        while let [(_, spelling), rest @ ..] = left {
+            all = all.with(spelling.input).with(spelling.output).with(spelling.total);
+            left = rest;
+        }
+        all
+    };
+    draft.has_any(ANY)
 }
 
 /// Reads what a call used, and adds what had to be assumed to `approximations`.
@@ -118,7 +127,10 @@ pub(super) fn read(
     approximations: &mut Approximations,
 ) -> Result<Usage, Reject> {
     let mut first: Option<Reading> = None;
-    for spelling in SPELLINGS {
+    for (counts, spelling) in SPELLINGS {
+        if !draft.has_any(*counts) {
+            continue;
+        }
         let Some(reading) = read_one(draft, spelling)? else { continue };
         let Some(first) = &first else {
             *approximations = approximations.union(reading.approximations);
@@ -135,7 +147,7 @@ pub(super) fn read(
     if let Some(first) = first {
         return Ok(Usage { tokens: first.tokens, has_output: first.has_output, is_complete: true });
     }
-    for spelling in SPELLINGS {
+    for (_, spelling) in SPELLINGS {
         if draft.count(spelling.total)?.is_some_and(|total| total > 0) {
             approximations.insert(Approximation::TokenTotalMismatch);
         }

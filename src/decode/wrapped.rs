@@ -246,6 +246,48 @@ fn what_holds_no_record_is_ignored_and_not_refused() {
 }
 
 #[test]
+fn every_event_of_a_list_counts_however_many_there_are() {
+    let call = r#"{\"modelId\":\"m\",\"timestamp\":\"2026-09-02T14:00:01Z\",\"input\":{\"inputTokenCount\":1}}"#;
+    for count in [1, 32_768, 32_769] {
+        let event = format!(r#"{{"id":"7","message":"{call}"}}"#);
+        let line = format!(r#"{{"logEvents":[{}]}}"#, vec![event; count].join(","));
+        let found = all_of(&mut Decoder::new(&[]), line.as_bytes());
+        assert_eq!(found.len(), count);
+        for found in found {
+            assert!(matches!(found, Found::Record(_, Some(id)) if id == "7"));
+        }
+    }
+}
+
+#[test]
+fn of_a_list_that_comes_twice_the_last_counts_and_lists_are_kept_apart() {
+    let event = |id: &str| {
+        let call = r#"{\"modelId\":\"m\",\"timestamp\":\"2026-09-02T14:00:01Z\",\"input\":{\"inputTokenCount\":1}}"#;
+        format!(r#"{{"id":"{id}","message":"{call}"}}"#)
+    };
+    let (a, b, c) = (event("a"), event("b"), event("c"));
+    for (line, ids) in [
+        (format!(r#"{{"logEvents":[{a}],"logEvents":[{b},{c}]}}"#), &["b", "c"][..]),
+        (format!(r#"{{"logEvents":[{a}],"logEvents":null}}"#), &["a"]),
+        (format!(r#"{{"logEvents":[{a}],"logEvents":[]}}"#), &[]),
+        (format!(r#"{{"events":[{a}],"logEvents":[{b}],"events":[]}}"#), &["b"]),
+        (format!(r#"{{"events":[{a}],"logEvents":[]}}"#), &[]),
+        (format!(r#"{{"events":[{a},{b}],"results":[{c}]}}"#), &["a", "b"]),
+        (format!(r#"{{"sessionUpdate":{{"sessionResults":[{b}]}},"events":[{a}]}}"#), &["b"]),
+    ] {
+        let mut found_ids = Vec::new();
+        for found in found(line.as_bytes()) {
+            match found {
+                Found::Record(_, id) => found_ids.extend(id),
+                Found::Ignored => {}
+                other => panic!("{other:?} in {line}"),
+            }
+        }
+        assert_eq!(found_ids, ids, "{line}");
+    }
+}
+
+#[test]
 fn a_tail_that_left_events_out_says_so_of_those_it_has() {
     let record = SAMPLES.lines().next().unwrap();
     let results = json!([{"message": record, "timestamp": 1}]);

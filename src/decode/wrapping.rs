@@ -18,7 +18,7 @@ use flate2::read::MultiGzDecoder;
 use super::json::{self, Root};
 use super::paths::Field;
 use super::signal::{self, Context, Found, SignalRecord};
-use super::{Decoder, Invocation, Part, Reject, is_blank, prefix, scalar};
+use super::{Decoder, Invocation, Refused, Reject, is_blank, prefix, scalar};
 use crate::model::names::Approximation;
 use crate::model::time::UnixMillis;
 
@@ -53,7 +53,7 @@ pub enum Item<'i> {
         /// Why.
         reject: Reject,
         /// What it is that could not.
-        part: Part<'i>,
+        part: Refused<'i>,
     },
     /// Something that is known to hold no record.
     Ignored,
@@ -81,6 +81,11 @@ pub(super) fn begins_json(text: &[u8]) -> bool {
         [b'[', rest @ ..] => matches!(rest.trim_ascii_start(), [b'{' | b'[' | b']', ..]),
         _ => false,
     }
+}
+
+/// Returns when an event was written, if its number says so.
+fn time_of(raw: &[u8]) -> Option<UnixMillis> {
+    scalar::epoch(raw).and_then(|at| super::draft::believed(at).ok())
 }
 
 impl<'a> Around<'a> {
@@ -114,7 +119,7 @@ pub(super) fn unwrap_object(decoder: &mut Decoder, line: &[u8], visit: &mut impl
 
 impl<V: FnMut(Item<'_>)> Unwrap<'_, V> {
     fn reject(&mut self, reject: Reject, part: &[u8]) {
-        (self.visit)(Item::Rejected { reject, part: Part(part) });
+        (self.visit)(Item::Rejected { reject, part: Refused(part) });
     }
 
     /// Takes apart what somebody wrote as one line or one event.
@@ -136,7 +141,9 @@ impl<V: FnMut(Item<'_>)> Unwrap<'_, V> {
                     let event_id = payload.event_id.or(around.event_id);
                     self.message(payload.text, Around { event_id, ..deeper });
                 }
-                None if prefix::is_empty_page(text) => (self.visit)(Item::Ignored),
+                None if prefix::is_empty_page(text) || prefix::is_heading(text) => {
+                    (self.visit)(Item::Ignored);
+                }
                 None => match memchr::memchr(b'\n', text.trim_ascii()) {
                     Some(_) => self.lines(text, deeper),
                     None => self.text(&String::from_utf8_lossy(text), around),
@@ -253,7 +260,7 @@ impl<V: FnMut(Item<'_>)> Unwrap<'_, V> {
         let around = Around { depth: around.depth + 1, ..around };
         let field = |field| self.decoder.raw(object, field);
         let string = |name| field(name).filter(|value| value.starts_with(b"\""));
-        if let Some(events) = field(Field::LogEvents) {
+        if field(Field::LogEvents).is_some() {
             if field(Field::MessageType) == Some(b"\"CONTROL_MESSAGE\"") {
                 return (self.visit)(Item::Ignored);
             }
@@ -264,18 +271,18 @@ impl<V: FnMut(Item<'_>)> Unwrap<'_, V> {
                 log_group: log_group.as_deref().or(around.log_group),
                 ..around
             };
-            self.events(events, around);
+            self.events(object, Field::LogEvents, around);
         } else if let Some(data) = string(Field::AwslogsData) {
             self.base64(data, around);
         } else if let (Some(data), Some(_)) =
             (string(Field::StreamData), field(Field::PartitionKey))
         {
             self.base64(data, around);
-        } else if let Some(events) = field(Field::SessionResults) {
+        } else if field(Field::SessionResults).is_some() {
             let sampled = around.sampled || field(Field::SessionSampled) == Some(b"true");
-            self.events(events, Around { sampled, ..around });
-        } else if let Some(events) = field(Field::Events) {
-            self.events(events, around);
+            self.events(object, Field::SessionResults, Around { sampled, ..around });
+        } else if field(Field::Events).is_some() {
+            self.events(object, Field::Events, around);
         } else if let Some(rows) = field(Field::Results) {
             self.rows(rows, around);
         } else if let Some(records) = field(Field::Records) {
@@ -323,26 +330,42 @@ impl<V: FnMut(Item<'_>)> Unwrap<'_, V> {
         }
     }
 
-    /// Takes apart the events of an envelope, of a page of events, or of a live tail.
-    fn events(&mut self, events: &[u8], around: Around<'_>) {
-        let mut is_empty = true;
-        for event in json::elements(events) {
-            is_empty = false;
-            let root = self.decoder.walk(event);
-            let message = self.decoder.raw(event, Field::EventMessage);
-            let id = self.decoder.raw(event, Field::EventId).and_then(json::string);
-            let at = self.decoder.raw(event, Field::Timestamp).and_then(scalar::epoch);
-            let at = at.and_then(|at| super::draft::believed(at).ok()).or(around.at);
-            let event_id = id.as_deref().filter(|id| !id.is_empty());
-            match message {
-                Some(text) if root == Root::Object && text.starts_with(b"\"") => {
-                    self.string(text, Around { event_id, at, ..around });
+    /// Takes apart the events of an envelope, of a page of events, or of a live tail: the list of them
+    /// at `field` of an object that was just walked over.
+    fn events(&mut self, object: &[u8], field: Field, around: Around<'_>) {
+        let events = self.decoder.slots.take_events();
+        match events.of(field) {
+            Some([]) => (self.visit)(Item::Ignored),
+            Some(list) => {
+                for event in list {
+                    let at = event.time(object).and_then(time_of).or(around.at);
+                    self.event(event.message(object), event.id(object), Around { at, ..around });
                 }
-                _ => self.reject(Reject::UnknownKind, event),
             }
+            None => self.many_events(self.decoder.raw(object, field).unwrap_or(&[]), around),
         }
-        if is_empty {
-            (self.visit)(Item::Ignored);
+        self.decoder.slots.give_back(events);
+    }
+
+    /// Takes apart more events than a walk keeps the places of.
+    fn many_events(&mut self, events: &[u8], around: Around<'_>) {
+        let mut events = json::elements(events);
+        while let Some((_, event)) = self.decoder.walk_next(&mut events) {
+            let message = self.decoder.raw(event, Field::EventMessage);
+            let time = self.decoder.raw(event, Field::Timestamp);
+            let at = time.and_then(time_of).or(around.at);
+            self.event(message, self.decoder.raw(event, Field::EventId), Around { at, ..around });
+        }
+    }
+
+    fn event(&mut self, message: Option<&[u8]>, id: Option<&[u8]>, around: Around<'_>) {
+        let id = id.and_then(json::string);
+        let event_id = id.as_deref().filter(|id| !id.is_empty());
+        match message {
+            Some(text) if text.starts_with(b"\"") => {
+                self.string(text, Around { event_id, ..around });
+            }
+            _ => self.reject(Reject::UnknownKind, message.unwrap_or_default()),
         }
     }
 
@@ -372,8 +395,8 @@ impl<V: FnMut(Item<'_>)> Unwrap<'_, V> {
     /// Takes apart what AWS services hand on as `Records`: stream records, queue messages, or
     /// records of a log themselves.
     fn records(&mut self, records: &[u8], around: Around<'_>) {
-        for record in json::elements(records) {
-            let root = self.decoder.walk(record);
+        let mut records = json::elements(records);
+        while let Some((root, record)) = self.decoder.walk_next(&mut records) {
             let data = self.decoder.raw(record, Field::StreamData);
             let body = self.decoder.raw(record, Field::EventMessage);
             match (root, data, body) {

@@ -18,6 +18,10 @@ pub struct Amounts {
     pub requests: Counts<(Operation, Outcome)>,
     /// Failed calls by error code.
     pub errors: Counts<ErrorCode>,
+    /// Retries that failed calls' errors tell of.
+    pub retries: u64,
+    /// Failed calls that came after the last retry.
+    pub retries_exhausted: u64,
     /// Answers by stop reason.
     pub stop_reasons: Counts<StopReason>,
     /// Calls that ended well without an output token, where the log counts output.
@@ -49,6 +53,8 @@ impl Amounts {
     pub fn merge(&mut self, other: &Self) {
         self.requests.merge(&other.requests);
         self.errors.merge(&other.errors);
+        self.retries += other.retries;
+        self.retries_exhausted += other.retries_exhausted;
         self.stop_reasons.merge(&other.stop_reasons);
         self.empty_responses += other.empty_responses;
         self.tokens += &other.tokens;

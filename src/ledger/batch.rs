@@ -35,8 +35,13 @@ pub struct Entry {
     pub group: u32,
     /// When the call was made.
     pub at: UnixMillis,
-    /// Keyed hash of account, region and request id.
+    /// Keyed hash of account, region and request id; of the request id alone where that is unique
+    /// by itself.
     pub id: Option<u64>,
+    /// Whether other kinds of log name the call by the same id.
+    pub has_shared_id: bool,
+    /// Whether the config says that another source tells of the call as well.
+    pub is_told_elsewhere: bool,
     /// Which log told it.
     pub kind: RecordKind,
     /// API operation.
@@ -45,6 +50,8 @@ pub struct Entry {
     pub outcome: Outcome,
     /// Error code, if it failed.
     pub error_code: Option<ErrorCode>,
+    /// Retries that the client made before it gave up, where the log tells.
+    pub retries_exhausted: Option<u16>,
     /// Why the model stopped.
     pub stop_reason: Option<StopReason>,
     /// Whether it ended well without the output that the log counts.
@@ -119,4 +126,15 @@ pub struct Rated {
     pub rejected: Counts<(Option<RecordKind>, LineResult)>,
     /// The first line of each kind of reject: where it begins in the lines.
     pub examples: Vec<(Reject, usize)>,
+}
+
+impl Rated {
+    /// Drops everything and keeps the memory.
+    pub fn clear(&mut self) {
+        self.groups.clear();
+        self.entries.clear();
+        self.signals.clear();
+        self.rejected = Counts::default();
+        self.examples.clear();
+    }
 }

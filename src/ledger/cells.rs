@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::amounts::Amounts;
 use super::batch::{Entry, Group};
 use super::histogram::{DURATION_MS_BOUNDS, TOKEN_BOUNDS};
+use crate::model::money::Usd;
 use crate::model::names::Approximation;
 use crate::model::tokens::TokenClass;
 use crate::price::Price;
@@ -71,6 +72,12 @@ impl<B: Copy + Eq + std::hash::Hash> Cells<B> {
 
     /// Adds an entry of the group at `place` to `bucket`.
     pub fn add(&mut self, place: u32, bucket: B, entry: &Entry) {
+        if let Some(cell) = self.cell(place, bucket) {
+            cell.sums.add(entry);
+        }
+    }
+
+    fn cell(&mut self, place: u32, bucket: B) -> Option<&mut Cell<B>> {
         let key = (place, bucket);
         let index = match self.last {
             Some((last, index)) if last == key => index,
@@ -84,8 +91,13 @@ impl<B: Copy + Eq + std::hash::Hash> Cells<B> {
                 index
             }
         };
-        if let Some(cell) = self.list.get_mut(index) {
-            cell.sums.add(entry);
+        self.list.get_mut(index)
+    }
+
+    /// Adds what a call is claimed to have cost that is counted elsewhere.
+    pub fn add_reported(&mut self, place: u32, bucket: B, reported: Usd) {
+        if let Some(cell) = self.cell(place, bucket) {
+            cell.sums.amounts.reported_cost += reported;
         }
     }
 
@@ -115,6 +127,10 @@ impl Sums {
         amounts.requests.add((entry.operation, entry.outcome), 1);
         if let Some(code) = entry.error_code {
             amounts.errors.add(code, 1);
+        }
+        if let Some(retries) = entry.retries_exhausted {
+            amounts.retries += u64::from(retries);
+            amounts.retries_exhausted += 1;
         }
         if let Some(reason) = entry.stop_reason {
             amounts.stop_reasons.add(reason, 1);

@@ -1,14 +1,17 @@
-//! Lines to rated entries: decoding, resolving and rating, the same code for `run` and `scan`.
+//! Lines and frames to rated entries: decoding, resolving and rating, the same code for `run` and `scan`.
 //!
 //! What a line is worth is decided once per combination of what it names (account, region, model,
 //! caller, tier, …) and then looked up by those bytes, since a log repeats few of them.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::batch::{Entry, Group, Observation, Rated, SignalEntry};
+use super::seen::told_by;
 use super::signals::label;
-use crate::decode::{Decoder, Invocation, Item, Part, SignalRecord, is_blank};
+use crate::decode::frame::{Part, Unit, is_leftover, parts, units};
+use crate::decode::{Decoder, Invocation, Item, Refused, SignalRecord, is_blank};
 use crate::model::hash::seeded_hash;
 use crate::model::log_format::LogFormat;
 use crate::model::model_ref::ModelRef;
@@ -61,6 +64,13 @@ struct Rater {
     batch: u64,
 }
 
+/// What the names of a record that is no call stand for.
+struct ResolvedSignal {
+    model: String,
+    route: Route,
+    principal: String,
+}
+
 /// A combination, and its place in the batch being made.
 struct Resolved {
     group: Arc<Group>,
@@ -71,26 +81,50 @@ struct Resolved {
 /// What [`Meter::rate_seen`] shows.
 #[derive(Debug)]
 pub enum Seen<'r> {
-    /// A call.
-    Call(Sight<'r>),
-    /// A record that is no call.
-    Signal(&'r SignalEntry),
+    /// A record.
+    Record(Sight<'r>),
     /// Something that was not counted.
-    Rejected {
-        /// Where its line begins in the lines.
-        line_at: usize,
-        /// Why.
-        reject: Reject,
-        /// What it is.
-        part: Part<'r>,
-    },
+    Refused(RefusedSight<'r>),
+}
+
+/// One record.
+#[derive(Debug)]
+pub enum Sight<'r> {
+    /// A call.
+    Call(CallSight<'r>),
+    /// Something else that happened.
+    Signal(SignalSight<'r>),
+}
+
+/// Something that was not counted.
+#[derive(Debug)]
+pub struct RefusedSight<'r> {
+    /// Where its line or frame stands in the lines.
+    pub place: Range<usize>,
+    /// Why.
+    pub reject: Reject,
+    /// What it is.
+    pub part: Refused<'r>,
+}
+
+/// A record that is no call: what it says, and what its names are resolved to.
+#[derive(Debug)]
+pub struct SignalSight<'r> {
+    /// Where its line or frame stands in the lines.
+    pub place: Range<usize>,
+    /// What it says.
+    pub record: &'r SignalRecord<'r>,
+    /// Base model id, or [`UNKNOWN`].
+    pub model: &'r str,
+    /// Who called, or [`UNKNOWN_PRINCIPAL`].
+    pub principal: &'r str,
 }
 
 /// A call: its entry, and what entries do not keep.
 #[derive(Debug)]
-pub struct Sight<'r> {
-    /// Where its line begins in the lines.
-    pub line_at: usize,
+pub struct CallSight<'r> {
+    /// Where its line or frame stands in the lines.
+    pub place: Range<usize>,
     /// Id of the request, as logged.
     pub request_id: Option<&'r str>,
     /// The limit on output that the request asked for.
@@ -119,52 +153,88 @@ impl Meter {
         Self { decoder, rater }
     }
 
-    /// Rates `lines`, which end in line feeds (the last one may not).
-    pub fn rate(&mut self, lines: &[u8]) -> Rated {
-        self.rate_seen(lines, |_| {})
+    /// Rates `lines`, which end in line feeds (the last one may not) but for those in `frames`.
+    pub fn rate(&mut self, lines: &[u8], frames: &[Range<usize>]) -> Rated {
+        self.rate_seen(lines, frames, |_| {})
     }
 
-    /// Rates `lines` and shows everything on the way, calls in the order of [`Rated::entries`].
-    pub fn rate_seen(&mut self, lines: &[u8], mut see: impl FnMut(&Seen<'_>)) -> Rated {
-        self.rater.begin();
+    /// Does the same and shows everything on the way, calls, in the order of [`Rated::entries`].
+    pub fn rate_seen(
+        &mut self,
+        lines: &[u8],
+        frames: &[Range<usize>],
+        see: impl FnMut(&Seen<'_>),
+    ) -> Rated {
         let mut rated = Rated::default();
-        let mut from = 0;
-        for end in memchr::memchr_iter(b'\n', lines).chain(std::iter::once(lines.len())) {
-            if let Some(line) = lines.get(from..end)
-                && !is_blank(line)
-            {
-                self.rate_line(line, from, &mut rated, &mut see);
-            }
-            from = end + 1;
-        }
+        self.rate_all(lines, frames, &mut rated, see);
         rated
     }
 
-    fn rate_line(
+    /// Rates `lines` into `rated`, which must be empty: for who rates many lines and uses its memory
+    /// again.
+    pub fn rate_into(&mut self, lines: &[u8], frames: &[Range<usize>], rated: &mut Rated) {
+        self.rate_all(lines, frames, rated, |_| {});
+    }
+
+    fn rate_all(
         &mut self,
-        line: &[u8],
-        offset: usize,
+        lines: &[u8],
+        frames: &[Range<usize>],
+        rated: &mut Rated,
+        mut see: impl FnMut(&Seen<'_>),
+    ) {
+        self.rater.begin();
+        for Unit { range, is_frame } in units(lines, frames) {
+            let Some(text) = lines.get(range.clone()) else { continue };
+            if is_frame {
+                parts(text, |at, part| {
+                    let place = range.start.saturating_add(at)..range.end;
+                    self.rate_part(part, place, rated, &mut see);
+                });
+                continue;
+            }
+            let line = text.strip_suffix(b"\n").unwrap_or(text);
+            if !is_blank(line) {
+                let part = if is_leftover(line) { Part::Leftover } else { Part::Text(line) };
+                self.rate_part(part, range, rated, &mut see);
+            }
+        }
+    }
+
+    fn rate_part(
+        &mut self,
+        part: Part<'_>,
+        place: Range<usize>,
         rated: &mut Rated,
         see: &mut impl FnMut(&Seen<'_>),
     ) {
+        let Part::Text(text) = part else { return rated.reject(Reject::Truncated, place.start) };
         let rater = &mut self.rater;
-        self.decoder.each(line, &mut |item| match item {
+        self.decoder.each(text, &mut |item| match item {
             Item::Record { invocation, event_id } => {
                 rater.rate(&invocation, event_id, rated, |entry, group| {
-                    let request_id = invocation.request_id.as_deref();
-                    let max_tokens = invocation.max_tokens;
-                    let line_at = offset;
-                    see(&Seen::Call(Sight { line_at, request_id, max_tokens, entry, group }));
+                    see(&Seen::Record(Sight::Call(CallSight {
+                        place: place.clone(),
+                        request_id: invocation.request_id.as_deref(),
+                        max_tokens: invocation.max_tokens,
+                        entry,
+                        group,
+                    })));
                 });
             }
             Item::Signal { signal, event_id } => {
-                let entry = rater.signal(&signal, event_id);
-                see(&Seen::Signal(&entry));
-                rated.signals.push(entry);
+                let resolved = rater.resolved_signal(&signal);
+                see(&Seen::Record(Sight::Signal(SignalSight {
+                    place: place.clone(),
+                    record: &signal,
+                    model: &resolved.model,
+                    principal: &resolved.principal,
+                })));
+                rated.signals.push(rater.signal(&signal, &resolved, event_id));
             }
             Item::Rejected { reject, part } => {
-                rated.reject(reject, offset);
-                see(&Seen::Rejected { line_at: offset, reject, part });
+                rated.reject(reject, place.start);
+                see(&Seen::Refused(RefusedSight { place: place.clone(), reject, part }));
             }
             Item::Ignored => rated.rejected.add((None, LineResult::Ignored), 1),
         });
@@ -206,21 +276,29 @@ impl Rater {
             self.last = Some(index);
             self.last_key.clone_from(key);
         }
-        let id = self.id(invocation, event_id);
+        let (id, has_shared_id) = self.id(invocation, event_id);
         if let Some(resolved) = self.resolved.get_mut(index) {
             resolved.refresh(&self.rules.book, invocation.at);
             let place = resolved.place_in(self.batch, rated);
-            let entry = entry(invocation, place, id, tokens);
+            let entry = Entry { id, has_shared_id, ..entry(invocation, place, tokens) };
             see(&entry, &resolved.group);
             rated.entries.push(entry);
         }
     }
 
     /// Returns the keyed hash of what tells a record from all others: its request id, or else the id
-    /// of the event that held it.
-    fn id(&mut self, invocation: &Invocation<'_>, event_id: Option<&str>) -> Option<u64> {
+    /// of the event that held it. Also whether other kinds of log name the call alike.
+    fn id(&mut self, invocation: &Invocation<'_>, event_id: Option<&str>) -> (Option<u64>, bool) {
         self.id_text.clear();
         if let Some(request_id) = invocation.request_id.as_deref() {
+            if is_uuid(request_id) {
+                // No account begins with this.
+                self.id_text.push(2);
+                self.id_text.extend_from_slice(request_id.as_bytes());
+                let id = seeded_hash(&self.id_text, self.rules.seed);
+                let is_application = invocation.kind == RecordKind::Application;
+                return (Some(told_by(id, is_application)), true);
+            }
             for part in [invocation.account.as_deref(), invocation.region.as_deref()] {
                 self.id_text.extend_from_slice(part.unwrap_or(UNKNOWN).as_bytes());
                 self.id_text.push(0);
@@ -228,27 +306,43 @@ impl Rater {
             self.id_text.extend_from_slice(request_id.as_bytes());
         } else {
             // No account or region begins with a NUL.
+            let Some(event_id) = event_id else { return (None, false) };
             self.id_text.push(0);
-            self.id_text.extend_from_slice(event_id?.as_bytes());
+            self.id_text.extend_from_slice(event_id.as_bytes());
         }
-        Some(seeded_hash(&self.id_text, self.rules.seed))
+        (Some(seeded_hash(&self.id_text, self.rules.seed)), false)
     }
 }
 
 impl Rater {
-    /// Resolves the labels of a record that is no call.
-    fn signal(&mut self, record: &SignalRecord<'_>, event_id: Option<&str>) -> SignalEntry {
-        let model = record.model_id.as_deref().map(|logged| self.model(logged));
+    /// Resolves the model and the caller of a record that is no call.
+    fn resolved_signal(&self, record: &SignalRecord<'_>) -> ResolvedSignal {
+        let logged = record.model_id.as_deref().unwrap_or(UNKNOWN);
+        let model = ModelRef::parse(logged);
+        let model = match self.rules.models.get(logged) {
+            Some(target) => model.mapped_to(target),
+            None => model,
+        };
         let principal = record.identity_arn.as_deref().map(principal_of_arn);
+        let principal = label_value(principal.as_deref().unwrap_or(UNKNOWN_PRINCIPAL));
+        ResolvedSignal { model: model.model, route: model.route, principal }
+    }
+
+    fn signal(
+        &mut self,
+        record: &SignalRecord<'_>,
+        resolved: &ResolvedSignal,
+        event_id: Option<&str>,
+    ) -> SignalEntry {
         let or_unknown = |text: Option<&str>| label_value(text.unwrap_or(UNKNOWN));
         let account = or_unknown(record.account.as_deref());
         let region = or_unknown(record.region.as_deref());
         let observations = record.measurements.iter().map(|measurement| {
             let mut own = measurement.labels.iter();
             let value = |name: &&str| match *name {
-                "model" => or_unknown(model.as_ref().map(|model| &*model.model)),
-                "route" => model.as_ref().map_or(Route::Unknown, |m| m.route).as_str().to_owned(),
-                "principal" => or_unknown(principal.as_deref()),
+                "model" => resolved.model.clone(),
+                "route" => resolved.route.as_str().to_owned(),
+                "principal" => resolved.principal.clone(),
                 _ => own.next().map_or_else(String::new, |text| label(text)),
             };
             let key = SignalKey {
@@ -274,14 +368,6 @@ impl Rater {
         }
         let id = (!self.id_text.is_empty()).then(|| seeded_hash(&self.id_text, self.rules.seed));
         SignalEntry { kind: record.kind, at: record.at, id, observations }
-    }
-
-    fn model(&self, logged: &str) -> ModelRef {
-        let model = ModelRef::parse(logged);
-        match self.rules.models.get(logged) {
-            Some(target) => model.mapped_to(target),
-            None => model,
-        }
     }
 }
 
@@ -314,6 +400,16 @@ impl Rated {
             self.examples.push((reject, offset));
         }
     }
+}
+
+/// Tells whether an id has the form of those that AWS gives to requests, which are unique by
+/// themselves.
+fn is_uuid(id: &str) -> bool {
+    let is_in_place = |(place, byte): (usize, u8)| match place {
+        8 | 13 | 18 | 23 => byte == b'-',
+        _ => byte.is_ascii_hexdigit(),
+    };
+    id.len() == 36 && id.bytes().enumerate().all(is_in_place)
 }
 
 /// Writes everything that decides labels and prices into `key`, with separators that no UTF-8 has.
@@ -380,16 +476,21 @@ fn narrowed(invocation: &Invocation<'_>) -> ByClass<u32> {
     ByClass(invocation.tokens.0.map(|tokens| u32::try_from(tokens).unwrap_or(u32::MAX)))
 }
 
-fn entry(invocation: &Invocation<'_>, group: u32, id: Option<u64>, tokens: ByClass<u32>) -> Entry {
+fn entry(invocation: &Invocation<'_>, group: u32, tokens: ByClass<u32>) -> Entry {
     let narrow = |ms: u64| u32::try_from(ms).unwrap_or(u32::MAX);
     Entry {
         group,
         at: invocation.at,
-        id,
+        id: None,
+        has_shared_id: false,
+        is_told_elsewhere: false,
         kind: invocation.kind,
         operation: invocation.operation,
         outcome: invocation.outcome,
         error_code: invocation.error_code,
+        retries_exhausted: invocation
+            .retries_exhausted
+            .map(|retries| u16::try_from(retries).unwrap_or(u16::MAX)),
         stop_reason: invocation.stop_reason,
         empty: invocation.outcome == Outcome::Ok
             && invocation.has_output_count

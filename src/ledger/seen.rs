@@ -1,26 +1,36 @@
-//! Which request ids were counted lately: deduplication in at most 16 bytes an id.
+//! Which request ids were counted lately: deduplication in 7 bytes an id.
 //!
 //! A duplicate carries the same event time as the original or one close to it, so ids are kept by
 //! *slice* of event time and forgotten slice by slice. An id is 60 bits of a keyed hash beside the 4
 //! bits that name its slice: with 3.6 million ids (six hours at 10,000 calls a minute) a new id is
-//! taken for a known one once in 3 * 10^11 calls, that is once in sixty years at that rate.
+//! taken for a known one once in 3 * 10^11 calls, that is once in sixty years at that rate. Ids that
+//! several logs share give one of the bits to tell these logs apart.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::id_table::{IdTable, SLOT_BITS};
 use crate::model::time::UnixMillis;
 
 /// How many slices are kept at once: those of the window, and spare ones for late records.
 const SLOTS: usize = 16;
 /// Slices that one window is divided into; with one more the window is covered at any time.
 const SLICES_PER_WINDOW: i64 = 12;
-/// Bits of a table entry that name its slot.
-const SLOT_BITS: u32 = 4;
-/// A table is rebuilt larger when it is fuller than this many 32nds.
-const FULL_32NDS: usize = 28;
-/// Tables that grow one after the other, so that growth never holds the whole set twice.
-const SHARDS: usize = 64;
+
+/// The bit of an id that tells who told of the call: the service's log or an application's.
+const TELLER_BIT: u64 = 1 << SLOT_BITS;
+
+/// Returns the id of a call that several logs name alike, as a service's or an application's log
+/// tells of it: the two differ in one bit, so each leads to the other.
+pub fn told_by(id: u64, is_application: bool) -> u64 {
+    if is_application { id | TELLER_BIT } else { id & !TELLER_BIT }
+}
+
+/// Returns the id under which the other kind of log tells of the same call.
+pub fn twin(id: u64) -> u64 {
+    id ^ TELLER_BIT
+}
 
 /// The ids counted in a sliding window of event time.
 #[derive(Debug)]
@@ -31,7 +41,9 @@ pub struct SeenIds {
     slots: [Slot; SLOTS],
     /// Slot by start of slice.
     live: BTreeMap<UnixMillis, u8>,
-    shards: Vec<Shard>,
+    /// The slice of the last new id, with its slot: the next one is mostly of the same.
+    last: Option<(UnixMillis, u8)>,
+    table: IdTable,
     len: usize,
     clock: u64,
     evicted: Vec<Evicted>,
@@ -85,7 +97,8 @@ impl SeenIds {
             ids_max: ids_max.max(1),
             slots: [Slot::default(); SLOTS],
             live: BTreeMap::new(),
-            shards: (0..SHARDS).map(|_| Shard::default()).collect(),
+            last: None,
+            table: IdTable::new(),
             len: 0,
             clock: 0,
             evicted: Vec::new(),
@@ -96,19 +109,32 @@ impl SeenIds {
         at.floor(self.slice_ms)
     }
 
-    /// Looks for the keyed hash `id` of a record made at `at`, and keeps it if it is new.
-    /// `newest` is the latest event time seen; it tells which slices are out of the window.
-    pub fn insert(&mut self, id: u64, at: UnixMillis, newest: UnixMillis) -> Seen {
-        // An entry of 0 means an empty place, so the one id that would look like it moves aside.
-        let id = (id & (u64::MAX << SLOT_BITS)).max(1 << SLOT_BITS);
-        let shard = shard_of(id);
-        if self.shards.get(shard).is_some_and(|shard| shard.contains(id)) {
+    /// Tells for each of `ids` whether it is known, but for those inserted after the last call of
+    /// this: what [`Self::insert`] wants to know about the ids of one batch, asked for all of them
+    /// at once because memory answers many questions as fast as one.
+    pub fn look_up(&mut self, ids: impl Iterator<Item = Option<u64>> + Clone) -> Vec<bool> {
+        self.table.settle();
+        for id in ids.clone().flatten() {
+            self.table.touch(entry(id));
+        }
+        ids.map(|id| id.is_some_and(|id| self.table.is_settled(entry(id)))).collect()
+    }
+
+    /// Keeps the keyed hash `id` of a record made at `at` if it is new. `is_known` is what
+    /// [`Self::look_up`] said of it, with no other call of that in between. `newest` is the latest
+    /// event time seen; it tells which slices are out of the window.
+    pub fn insert(&mut self, id: u64, is_known: bool, at: UnixMillis, newest: UnixMillis) -> Seen {
+        let id = entry(id);
+        if is_known {
             return Seen::Duplicate;
         }
-        let slice = self.slice_of(at);
-        let slot = self.slot_for(slice, newest);
-        if let Some(shard) = self.shards.get_mut(shard) {
-            shard.insert(id | u64::from(slot));
+        let (slice, slot) = match self.ready_slot(at) {
+            Some(ready) => ready,
+            None if self.table.is_fresh(id) => return Seen::Duplicate,
+            None => self.slot_for(at, newest),
+        };
+        if !self.table.add(id | u64::from(slot)) {
+            return Seen::Duplicate;
         }
         self.clock += 1;
         self.len += 1;
@@ -119,10 +145,20 @@ impl SeenIds {
         Seen::New { id, slice }
     }
 
+    /// Tells whether `id` was inserted since the last call of [`Self::look_up`].
+    pub fn is_fresh(&self, id: u64) -> bool {
+        self.table.is_fresh(entry(id))
+    }
+
     /// Tells whether a record made at `at` is older than the window, so that a duplicate of it may
     /// have been forgotten.
     pub fn is_late(&self, at: UnixMillis, newest: UnixMillis) -> bool {
         at.0 < newest.0.saturating_sub(self.window_ms)
+    }
+
+    /// Tells whether slices were forgotten since they were last taken.
+    pub fn has_evicted(&self) -> bool {
+        !self.evicted.is_empty()
     }
 
     /// Returns the slices forgotten since the last call.
@@ -157,16 +193,30 @@ impl SeenIds {
 
     /// Returns the bytes that the tables hold.
     pub fn table_bytes(&self) -> usize {
-        self.shards.iter().map(|shard| shard.places.len() * size_of::<u64>()).sum()
+        self.table.bytes()
     }
 
-    fn slot_for(&mut self, slice: UnixMillis, newest: UnixMillis) -> u8 {
+    /// Returns the slice of `at` with its slot if it is that of the last new id, and nothing has to
+    /// be forgotten for one more.
+    fn ready_slot(&self, at: UnixMillis) -> Option<(UnixMillis, u8)> {
+        let (slice, slot) = self.last.filter(|_| self.len < self.ids_max)?;
+        (slice <= at && at < slice.plus(self.slice_ms)).then_some((slice, slot))
+    }
+
+    fn slot_for(&mut self, at: UnixMillis, newest: UnixMillis) -> (UnixMillis, u8) {
         while self.len >= self.ids_max && !self.live.is_empty() {
             self.evict_one(newest);
         }
-        if let Some(&slot) = self.live.get(&slice) {
-            return slot;
-        }
+        let slice = self.slice_of(at);
+        let slot = match self.live.get(&slice) {
+            Some(&slot) => slot,
+            None => self.new_slot(slice, newest),
+        };
+        self.last = Some((slice, slot));
+        (slice, slot)
+    }
+
+    fn new_slot(&mut self, slice: UnixMillis, newest: UnixMillis) -> u8 {
         if self.live.len() >= SLOTS {
             self.evict_one(newest);
         }
@@ -203,9 +253,8 @@ impl SeenIds {
 
     fn remove(&mut self, slice: UnixMillis) {
         let Some(slot) = self.live.remove(&slice) else { return };
-        for shard in &mut self.shards {
-            shard.remove_slot(slot);
-        }
+        self.last = None;
+        self.table.remove_slot(slot);
         if let Some(state) = self.slots.get_mut(usize::from(slot)) {
             self.len -= state.ids;
             *state = Slot::default();
@@ -213,98 +262,10 @@ impl SeenIds {
     }
 }
 
-fn shard_of(id: u64) -> usize {
-    usize::try_from(id >> 58).unwrap_or(0) % SHARDS
-}
-
-/// An open-addressing table of ids with their slot in the low bits; 0 is an empty place.
-///
-/// First places follow the order of the hashes and every run of entries is kept sorted, so a search
-/// ends at the first larger entry: some three places at any load, all in one or two cache lines.
-#[derive(Debug, Default)]
-struct Shard {
-    places: Vec<u64>,
-    used: usize,
-}
-
-/// First places of the smallest table.
-const HOMES_MIN: usize = 32;
-/// Places behind the last first place, for runs that begin before it.
-const TAIL: usize = 16;
-
-impl Shard {
-    fn homes(&self) -> usize {
-        self.places.len().saturating_sub(TAIL)
-    }
-
-    /// Returns where an id is, or where it belongs.
-    fn find(&self, id: u64) -> Result<usize, usize> {
-        let from = home(id, self.homes());
-        let rest = self.places.get(from..).unwrap_or(&[]);
-        for (step, &entry) in rest.iter().enumerate() {
-            if entry >> SLOT_BITS == id >> SLOT_BITS {
-                return Ok(from + step);
-            }
-            if entry == 0 || entry > id {
-                return Err(from + step);
-            }
-        }
-        Err(self.places.len())
-    }
-
-    fn contains(&self, id: u64) -> bool {
-        self.find(id).is_ok()
-    }
-
-    fn insert(&mut self, entry: u64) {
-        if (self.used + 1) * 32 > self.homes() * FULL_32NDS {
-            // By half: just after growing an entry takes 8 / (28/32) * 1.5 = 13.7 bytes.
-            let larger = (self.homes() + self.homes() / 2).max(HOMES_MIN);
-            self.rebuild(larger, |_| true);
-        }
-        let (Ok(place) | Err(place)) = self.find(entry);
-        let rest = self.places.get(place..).unwrap_or(&[]);
-        let run = rest.iter().position(|&entry| entry == 0);
-        let end = run.map_or(self.places.len(), |run| place + run);
-        if run.is_none() {
-            self.places.push(0);
-        }
-        self.places.copy_within(place..end, place + 1);
-        if let Some(free) = self.places.get_mut(place) {
-            *free = entry;
-            self.used += 1;
-        }
-    }
-
-    fn remove_slot(&mut self, slot: u8) {
-        let mask = (1u64 << SLOT_BITS) - 1;
-        let kept = self.places.iter().filter(|&&e| e != 0 && e & mask != u64::from(slot)).count();
-        let size = (kept * 3 / 2).max(HOMES_MIN);
-        self.rebuild(size, |entry| entry & mask != u64::from(slot));
-    }
-
-    /// Moves the entries to keep into a table with this many first places. They come in order, so
-    /// each goes to its first place or right behind the one before it.
-    fn rebuild(&mut self, homes: usize, keep: impl Fn(u64) -> bool) {
-        let old = std::mem::replace(&mut self.places, vec![0; homes + TAIL]);
-        self.used = 0;
-        let mut free = 0;
-        for entry in old.into_iter().filter(|&entry| entry != 0 && keep(entry)) {
-            free = free.max(home(entry, homes));
-            match self.places.get_mut(free) {
-                Some(place) => *place = entry,
-                None => self.places.push(entry),
-            }
-            free += 1;
-            self.used += 1;
-        }
-    }
-}
-
-/// Returns the first place to look for `id`: its bits below the shard's, scaled to the table.
-fn home(id: u64, homes: usize) -> usize {
-    let scaled = (u128::from(id << 6) * homes as u128) >> 64;
-    usize::try_from(scaled).unwrap_or(0)
+/// Returns a hash as the tables know it, with room for the slot. 0 means an empty place there, so
+/// the one id that would look like it moves aside.
+fn entry(id: u64) -> u64 {
+    (id & (u64::MAX << SLOT_BITS)).max(1 << SLOT_BITS)
 }
 
 #[cfg(test)]
@@ -319,45 +280,78 @@ mod tests {
         seeded_hash(&number.to_be_bytes(), 7)
     }
 
+    /// Inserts an id as a batch of its own.
+    fn insert(seen: &mut SeenIds, id: u64, at: UnixMillis, newest: UnixMillis) -> Seen {
+        let known = seen.look_up(std::iter::once(Some(id)));
+        seen.insert(id, known[0], at, newest)
+    }
+
     #[test]
     fn an_id_is_kept_for_the_window_and_forgotten_after_it() {
         let mut seen = SeenIds::new(6 * HOUR_MS, 1_000_000);
         let at = UnixMillis(1_000 * HOUR_MS);
-        assert!(matches!(seen.insert(id(1), at, at), Seen::New { .. }));
+        assert!(matches!(insert(&mut seen, id(1), at, at), Seen::New { .. }));
         let later = at.plus(6 * HOUR_MS);
         for minute in 0..360 {
             let now = at.plus(minute * 60_000);
             assert!(matches!(
-                seen.insert(id(1_000 + minute.unsigned_abs()), now, now),
+                insert(&mut seen, id(1_000 + minute.unsigned_abs()), now, now),
                 Seen::New { .. }
             ));
         }
-        assert_eq!(seen.insert(id(1), later, later), Seen::Duplicate);
+        assert_eq!(insert(&mut seen, id(1), later, later), Seen::Duplicate);
         for minute in 360..900 {
             let now = at.plus(minute * 60_000);
             assert!(matches!(
-                seen.insert(id(1_000 + minute.unsigned_abs()), now, now),
+                insert(&mut seen, id(1_000 + minute.unsigned_abs()), now, now),
                 Seen::New { .. }
             ));
         }
         let now = at.plus(15 * HOUR_MS);
-        assert!(matches!(seen.insert(id(1), at, now), Seen::New { .. }));
+        assert!(matches!(insert(&mut seen, id(1), at, now), Seen::New { .. }));
         assert!(seen.is_late(at, now));
         assert!(!seen.take_evicted().is_empty());
     }
 
+    /// The open table takes a megabyte; the rest grows by a sixteenth, in place.
     #[test]
-    fn an_id_takes_at_most_sixteen_bytes() {
+    fn an_id_takes_seven_bytes() {
         let mut seen = SeenIds::new(6 * HOUR_MS, 10_000_000);
         let at = UnixMillis(1_000 * HOUR_MS);
-        let mut worst = 0;
-        for number in 0..300_000u64 {
-            seen.insert(id(number), at, at);
-            if number > 20_000 {
-                worst = worst.max(seen.table_bytes() * 100 / seen.len());
+        for batch in 0..1_200u64 {
+            let ids = (batch * 1_000..(batch + 1) * 1_000).map(id);
+            let known = seen.look_up(ids.clone().map(Some));
+            for (id, is_known) in ids.zip(known) {
+                seen.insert(id, is_known, at, at);
+            }
+            let (bytes, ids) = (seen.table_bytes(), seen.len());
+            assert!(bytes <= 1_400_000 + 7 * ids, "{bytes} bytes for {ids} ids");
+        }
+        assert_eq!(seen.len(), 1_200_000);
+    }
+
+    #[test]
+    fn every_id_is_known_again_however_many_there_are() {
+        let mut seen = SeenIds::new(6 * HOUR_MS, 10_000_000);
+        let at = UnixMillis(1_000 * HOUR_MS);
+        let batches: Vec<Vec<u64>> =
+            (0..400u64).map(|batch| (0..500).map(|one| id(batch * 500 + one)).collect()).collect();
+        for (number, batch) in batches.iter().enumerate() {
+            let all = batches.iter().take(number + 1).flatten().copied();
+            for id in batch {
+                // Once for itself and once more in its own batch.
+                let known = seen.look_up(std::iter::once(Some(*id)));
+                assert_eq!(known, [false]);
+                assert!(matches!(seen.insert(*id, false, at, at), Seen::New { .. }));
+                assert_eq!(seen.insert(*id, false, at, at), Seen::Duplicate);
+            }
+            if number % 40 == 39 {
+                for id in all {
+                    assert_eq!(insert(&mut seen, id, at, at), Seen::Duplicate);
+                }
             }
         }
-        assert!(worst <= 1_600, "{worst} hundredths of a byte");
+        assert_eq!(seen.len(), 200_000);
     }
 
     #[test]
@@ -366,24 +360,24 @@ mod tests {
         let at = UnixMillis(1_000 * HOUR_MS);
         for number in 0..300u64 {
             let at = at.plus(i64::try_from(number).unwrap() * 60_000);
-            seen.insert(id(number), at, at);
+            insert(&mut seen, id(number), at, at);
         }
         assert!(seen.len() <= 100);
         let last = at.plus(299 * 60_000);
-        assert_eq!(seen.insert(id(299), last, last), Seen::Duplicate);
+        assert_eq!(insert(&mut seen, id(299), last, last), Seen::Duplicate);
     }
 
     proptest! {
         #[test]
         fn it_agrees_with_a_plain_set_inside_the_window(
-            numbers in prop::collection::vec((0u64..500, 0i64..360), 0..2_000)
+            numbers in prop::collection::vec((0u64..9_000, 0i64..360), 0..20_000)
         ) {
             let mut seen = SeenIds::new(6 * HOUR_MS, 1_000_000);
             let mut plain = HashSet::new();
             let start = UnixMillis(50_000 * HOUR_MS);
             let newest = start.plus(6 * HOUR_MS);
             for (number, minute) in numbers {
-                let found = seen.insert(id(number), start.plus(minute * 60_000), newest);
+                let found = insert(&mut seen, id(number), start.plus(minute * 60_000), newest);
                 prop_assert_eq!(matches!(found, Seen::New { .. }), plain.insert(number));
             }
             prop_assert_eq!(seen.len(), plain.len());

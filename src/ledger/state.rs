@@ -15,7 +15,7 @@ use super::counts::Counts;
 use super::delta::{Cell, Delta, Grand, IdList, Ingest, SeriesId, SignalCell};
 use super::position::{LogId, LogPosition};
 use super::rollup::{Bucket, Horizons, Retention};
-use super::seen::{Seen, SeenIds};
+use super::seen::{Seen, SeenIds, twin};
 use super::signals::{SignalId, Signals, Tally};
 use crate::model::names::{Approximation, Capped, LineResult, RecordKind};
 use crate::model::series::SeriesKey;
@@ -54,6 +54,7 @@ pub struct Ledger {
     catalog: Catalog,
     totals: Vec<Arc<Amounts>>,
     signals: Signals,
+    tellers: Tellers,
     ingest: BTreeMap<String, Ingest>,
     overflow: Counts<Capped>,
     positions: BTreeMap<LogId, LogPosition>,
@@ -65,6 +66,44 @@ pub struct Ledger {
     grand: Grand,
 }
 
+/// Which kinds of log have told of calls: only if both have can one corroborate the other, so one
+/// alone pays nothing for it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tellers {
+    services: bool,
+    applications: bool,
+}
+
+impl Tellers {
+    fn add(&mut self, kind: RecordKind) {
+        match kind {
+            RecordKind::BedrockInvocation => self.services = true,
+            RecordKind::Application => self.applications = true,
+            _ => {}
+        }
+    }
+
+    /// Returns the id of the same call in the other kind of log, if there was such a log.
+    fn twin(self, entry: &Entry) -> Option<u64> {
+        let others = match entry.kind {
+            RecordKind::Application => self.services,
+            _ => self.applications,
+        };
+        entry.id.filter(|_| entry.has_shared_id && others).map(twin)
+    }
+}
+
+/// What tells whether a record was counted before.
+struct Novelty {
+    kind: RecordKind,
+    id: Option<u64>,
+    /// What [`SeenIds::look_up`] says of the id.
+    is_known: bool,
+    /// Whether another log told of it.
+    is_told: bool,
+    at: UnixMillis,
+}
+
 impl Ledger {
     /// Returns an empty ledger.
     pub fn new(settings: Settings) -> Self {
@@ -74,6 +113,7 @@ impl Ledger {
             catalog: Catalog::default(),
             totals: Vec::new(),
             signals: Signals::default(),
+            tellers: Tellers::default(),
             ingest: BTreeMap::new(),
             overflow: Counts::default(),
             positions: BTreeMap::new(),
@@ -130,38 +170,31 @@ impl Ledger {
             ingest.changes.add(change, 1);
         }
         let places = booking.cells.places_of(&batch.rated.groups);
-        for entry in &batch.rated.entries {
+        let entries = &batch.rated.entries;
+        let tellers = self.tellers;
+        let twins = self.seen.look_up(entries.iter().map(|entry| tellers.twin(entry)));
+        let known = self.seen.look_up(entries.iter().map(|entry| entry.id));
+        for ((entry, is_known), is_twin_known) in entries.iter().zip(known).zip(twins) {
             let place = usize::try_from(entry.group).ok().and_then(|group| places.get(group));
             let &place = place.ok_or_else(|| BookError::group(batch, entry.group))?;
-            self.book_entry(booking, &mut ingest, place, entry, now);
+            let is_told = entry.is_told_elsewhere
+                || is_twin_known
+                || self.tellers.twin(entry).is_some_and(|twin| self.seen.is_fresh(twin));
+            let novelty =
+                Novelty { kind: entry.kind, id: entry.id, is_known, is_told, at: entry.at };
+            match self.accept(booking, &mut ingest, novelty, now) {
+                LineResult::Accepted => book_entry(booking, place, entry, now),
+                LineResult::Corroborated => book_claim(booking, place, entry, now),
+                _ => {}
+            }
         }
-        for signal in &batch.rated.signals {
-            self.book_signal(booking, &mut ingest, signal, now);
+        let signals = &batch.rated.signals;
+        let known = self.seen.look_up(signals.iter().map(|signal| signal.id));
+        for (signal, is_known) in signals.iter().zip(known) {
+            self.book_signal(booking, &mut ingest, signal, is_known, now);
         }
         booking.ingest.entry(batch.source.clone()).or_default().merge(&ingest);
         Ok(())
-    }
-
-    fn book_entry(
-        &mut self,
-        booking: &mut Booking,
-        ingest: &mut Ingest,
-        place: u32,
-        entry: &Entry,
-        now: UnixMillis,
-    ) {
-        if !self.accept(booking, ingest, entry.kind, entry.id, entry.at, now) {
-            return;
-        }
-        if entry.at > now.plus(FUTURE_MAX_MS) {
-            let mut entry = *entry;
-            if entry.at != UnixMillis::UNKNOWN {
-                entry.approximations.insert(Approximation::TimeInFuture);
-            }
-            booking.cells.add(place, booking.horizons.bucket(now), &entry);
-        } else {
-            booking.cells.add(place, booking.horizons.bucket(entry.at), entry);
-        }
     }
 
     fn book_signal(
@@ -169,10 +202,13 @@ impl Ledger {
         booking: &mut Booking,
         ingest: &mut Ingest,
         signal: &SignalEntry,
+        is_known: bool,
         now: UnixMillis,
     ) {
         let at = signal.at.unwrap_or(now);
-        if !self.accept(booking, ingest, signal.kind, signal.id, at, now) {
+        let SignalEntry { kind, id, .. } = *signal;
+        let novelty = Novelty { kind, id, is_known, is_told: false, at };
+        if self.accept(booking, ingest, novelty, now) != LineResult::Accepted {
             return;
         }
         let at = if at > now.plus(FUTURE_MAX_MS) { now } else { at };
@@ -184,37 +220,38 @@ impl Ledger {
         }
     }
 
-    /// Counts a record as read; tells whether it is to be counted or was counted before.
+    /// Counts a record as read; tells whether it is accepted, corroborated or a duplicate.
     fn accept(
         &mut self,
         booking: &mut Booking,
         ingest: &mut Ingest,
-        kind: RecordKind,
-        id: Option<u64>,
-        at: UnixMillis,
+        Novelty { kind, id, is_known, is_told, at }: Novelty,
         now: UnixMillis,
-    ) -> bool {
-        let kind = Some(kind);
+    ) -> LineResult {
         // A time in the future must not take the place of a slice of the window.
         let believed = at.min(now);
         if let Some(id) = id {
-            match self.seen.insert(id, believed, booking.newest) {
+            match self.seen.insert(id, is_known, believed, booking.newest) {
                 Seen::Duplicate => {
-                    ingest.lines.add((kind, LineResult::Duplicate), 1);
-                    return false;
+                    ingest.lines.add((Some(kind), LineResult::Duplicate), 1);
+                    return LineResult::Duplicate;
                 }
                 Seen::New { id, slice } => {
-                    booking.forget_ids(self.seen.take_evicted());
+                    if self.seen.has_evicted() {
+                        booking.forget_ids(self.seen.take_evicted());
+                    }
                     booking.ids.entry(slice).or_default().push(id);
                 }
             }
         }
-        ingest.lines.add((kind, LineResult::Accepted), 1);
+        let result = if is_told { LineResult::Corroborated } else { LineResult::Accepted };
+        ingest.lines.add((Some(kind), result), 1);
+        self.tellers.add(kind);
         ingest.late_records += u64::from(self.seen.is_late(at, booking.newest));
         booking.newest = booking.newest.max(believed);
         ingest.newest = ingest.newest.max(believed);
         booking.records += 1;
-        true
+        result
     }
 
     /// Makes the delta of everything that was booked.
@@ -294,6 +331,9 @@ impl Ledger {
         }
         for (source, ingest) in &delta.ingest {
             self.ingest.entry(source.clone()).or_default().merge(ingest);
+            for kind in ingest.lines.iter().filter_map(|((kind, _), _)| kind) {
+                self.tellers.add(kind);
+            }
         }
         self.overflow.merge(&delta.overflow);
         for evicted in &delta.evicted {
@@ -323,8 +363,9 @@ impl Ledger {
     /// [`Self::slices`].
     pub fn restore_ids(&mut self, slice: UnixMillis, ids: &[u64]) {
         self.slice_grew(slice);
-        for &id in ids {
-            self.seen.insert(id, slice, self.newest);
+        let known = self.seen.look_up(ids.iter().copied().map(Some));
+        for (&id, is_known) in ids.iter().zip(known) {
+            self.seen.insert(id, is_known, slice, self.newest);
         }
     }
 
@@ -409,6 +450,27 @@ impl Ledger {
     /// Returns the sums over all series.
     pub fn grand(&self) -> &Grand {
         &self.grand
+    }
+}
+
+/// Adds a call.
+fn book_entry(booking: &mut Booking, place: u32, entry: &Entry, now: UnixMillis) {
+    if entry.at > now.plus(FUTURE_MAX_MS) {
+        let mut entry = *entry;
+        if entry.at != UnixMillis::UNKNOWN {
+            entry.approximations.insert(Approximation::TimeInFuture);
+        }
+        booking.cells.add(place, booking.horizons.bucket(now), &entry);
+    } else {
+        booking.cells.add(place, booking.horizons.bucket(entry.at), entry);
+    }
+}
+
+/// Adds what a log claims of the cost of a call that is counted elsewhere, to be compared with that.
+fn book_claim(booking: &mut Booking, place: u32, entry: &Entry, now: UnixMillis) {
+    if let Some(reported) = entry.reported_cost {
+        let at = if entry.at > now.plus(FUTURE_MAX_MS) { now } else { entry.at };
+        booking.cells.add_reported(place, booking.horizons.bucket(at), reported);
     }
 }
 

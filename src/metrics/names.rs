@@ -32,6 +32,10 @@ metrics! {
         "Model calls by operation and outcome, each attempt counted once. An invocation log may not hold throttled calls: 0 is no proof that there were none.";
     ERRORS = COUNTER "tollkeeper_request_errors_total"
         "Failed model calls by error code.";
+    RETRIES = COUNTER "tollkeeper_request_retries_total"
+        "Retries that the errors of failed calls tell of; each was an attempt beside the call itself.";
+    RETRIES_EXHAUSTED = COUNTER "tollkeeper_request_retries_exhausted_total"
+        "Failed calls whose client gave up after its last retry, where the error tells.";
     STOP_REASONS = COUNTER "tollkeeper_stop_reasons_total"
         "Answers by stop reason, where the log holds it.";
     EMPTY_RESPONSES = COUNTER "tollkeeper_empty_responses_total"

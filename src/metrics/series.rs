@@ -30,9 +30,15 @@ pub(super) struct Group {
 type Fill = fn(&mut Family, &[LabelPair], &Amounts);
 
 /// Every family with a sample for each series, in the order of the page.
-pub(super) const BY_SERIES: [(Metric, Fill); 14] = [
+pub(super) const BY_SERIES: [(Metric, Fill); 16] = [
     (names::REQUESTS, requests),
     (names::ERRORS, errors),
+    (names::RETRIES, |family, labels, amounts| {
+        family.add(labels, &[], float(amounts.retries));
+    }),
+    (names::RETRIES_EXHAUSTED, |family, labels, amounts| {
+        family.add(labels, &[], float(amounts.retries_exhausted));
+    }),
     (names::STOP_REASONS, stop_reasons),
     (names::EMPTY_RESPONSES, |family, labels, amounts| {
         family.add(labels, &[], float(amounts.empty_responses));

@@ -123,6 +123,12 @@ pub fn classify(text: &str) -> Option<ErrorClass> {
     Some(ErrorClass { retries_exhausted: number_after(&lower, RETRIES_MARK), ..class })
 }
 
+/// Returns how many retries were made before the client gave up, where a text tells.
+pub fn retries_exhausted(text: &str) -> Option<u32> {
+    let text = text.get(..text.floor_char_boundary(TEXT_BYTES_MAX)).unwrap_or(text);
+    number_after(&text.to_ascii_lowercase(), RETRIES_MARK)
+}
+
 /// Returns what an HTTP status says; nothing if it is none of an error.
 pub fn of_status(status: u32) -> Option<ErrorClass> {
     let outcome = match status {

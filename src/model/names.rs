@@ -269,7 +269,7 @@ names! {
         BadTimestamp = "bad_timestamp",
         /// A field of the wrong type.
         BadField = "bad_field",
-        /// The last line of a finished file is not a whole record.
+        /// The last line of a finished file is not a whole record, or the rest of a piece is nowhere.
         Truncated = "truncated",
         /// What a wrapping holds is no base64 or no gzip.
         BadWrapping = "bad_wrapping",
@@ -321,6 +321,15 @@ pub enum LineResult {
     Rejected(Reject),
     /// Known to hold no record: control messages, empty pages and the like.
     Ignored,
+    /// A call that another log told of: its tokens and dollars are counted there.
+    Corroborated,
+}
+
+impl RecordKind {
+    /// Tells whether a record of this kind is a call of a model, with tokens and dollars.
+    pub const fn is_call(self) -> bool {
+        matches!(self, Self::BedrockInvocation | Self::Application | Self::BatchOutput)
+    }
 }
 
 impl LineResult {
@@ -331,6 +340,7 @@ impl LineResult {
             Self::Duplicate => "duplicate",
             Self::Rejected(reject) => reject.as_str(),
             Self::Ignored => "ignored",
+            Self::Corroborated => "corroborated",
         }
     }
 }

@@ -37,15 +37,17 @@ pub fn principal_of_arn(arn: &str) -> String {
 /// Returns `arn` without the session name of an assumed role: all that decides the principal, of
 /// which there are few where sessions are many.
 pub fn without_session(arn: &str) -> &str {
-    match arn.rsplit_once('/') {
-        Some((role, _)) if resource_of(role).starts_with("assumed-role/") => role,
+    let slash = memchr::memrchr(b'/', arn.as_bytes());
+    match slash.and_then(|slash| arn.get(..slash)) {
+        Some(role) if resource_of(role).starts_with("assumed-role/") => role,
         _ => arn,
     }
 }
 
 /// Returns what stands behind the last colon.
 fn resource_of(arn: &str) -> &str {
-    arn.rsplit_once(':').map_or(arn, |(_, resource)| resource)
+    let colon = memchr::memrchr(b':', arn.as_bytes());
+    colon.and_then(|colon| arn.get(colon + 1..)).unwrap_or(arn)
 }
 
 #[cfg(test)]

@@ -1,25 +1,29 @@
-//! Where bytes come from: sources read logs and emit [`Batch`]es of whole lines.
+//! Where bytes come from: sources read logs and emit [`Batch`]es of whole lines and frames.
 //!
 //! It may use the core and `config`, and it alone opens log files. It must never decode a line or
 //! write to the ledger: a batch carries the position to store, and the committer stores it.
 
 pub mod file;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::ledger::position::{LogId, LogPosition};
 use crate::model::names::FileChange;
 use crate::model::span::Span;
 
-/// Whole lines of one log, with everything that must be committed together with them.
+/// Whole lines and frames of one log, with everything that must be committed together with them.
 #[derive(Clone, Debug)]
 pub struct Batch {
     /// The log that the lines are from.
     pub log: LogId,
     /// The bytes of the log that this batch covers: its lines and whatever was skipped among them.
     pub span: Span,
-    /// Whole lines, each with its line feed; the last line of a finished file may have none.
+    /// Whole lines, each with its line feed, and frames, which may end without one; so may the last
+    /// line of a finished file.
     pub lines: Vec<u8>,
+    /// Where in the lines those are that belong together (see `decode::frame`).
+    pub frames: Vec<Range<usize>>,
     /// What to store about the log once this batch is counted. Its `offset` is `span.to`.
     pub position: Arc<LogPosition>,
     /// Lines that were skipped because they are longer than the limit.

@@ -40,6 +40,15 @@ pub enum StoreError {
         /// Schema of this build.
         supported: u32,
     },
+    /// A build before the first release wrote the store.
+    #[error(
+        "the ledger has schema {found}, of a build before the first release, which this one can't \
+         read; move its folder aside and start again: what the logs still hold is counted anew"
+    )]
+    OlderSchema {
+        /// Schema of the store.
+        found: u32,
+    },
     /// The bytes of the store are not what was written.
     #[error("the ledger is broken: {what}")]
     Corrupt {

@@ -1,7 +1,12 @@
-//! A fold: the journal moves into rollups, totals, positions and ids, and old rows into coarser
-//! buckets, all in one batch. It reads the engine and fills a batch; it must never write by itself.
+//! A fold: the journal moves into rollups, totals, positions and ids. It reads the engine and fills
+//! batches; it must never write by itself.
+//!
+//! sled holds on to everything that a batch replaced until the batch is applied, so a fold of many
+//! series is one batch for each [`Part`] of them and one for the rest, which also ends the journal.
+//! Until then a restart applies the journal to the series whose part was not folded yet.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -12,7 +17,7 @@ use super::error::StoreError;
 use super::keys::{self, prefix};
 use super::pending::{Block, Blocks, Pending};
 use crate::ledger::amounts::Row;
-use crate::ledger::delta::IdList;
+use crate::ledger::delta::{IdList, SeriesId};
 use crate::ledger::rollup::{Bucket, Horizons, Level};
 use crate::ledger::signals::SignalRow;
 use crate::ledger::state::Ledger;
@@ -24,45 +29,77 @@ const IDS_PER_CHUNK: usize = 600;
 /// the next fold, so that a commit never waits long for this one.
 const COMPACTIONS_MIN: usize = 256;
 
-/// Returns everything that a fold of `pending` changes. `ledger` is the state after the last commit.
-pub(super) fn batch(
+/// Series that fold together.
+pub(super) type Part = Range<SeriesId>;
+
+/// Touched series of one part: with their rows, some 700 keys.
+const SERIES_PER_PART: usize = 512;
+
+/// Divides the series that `pending` touches, in order. Rows of one block are of one part.
+pub(super) fn parts(pending: &Pending) -> Vec<Part> {
+    let touched: Vec<SeriesId> = pending.touched.iter().copied().collect();
+    let mut parts: Vec<Part> = Vec::new();
+    for some in touched.chunks(SERIES_PER_PART) {
+        let from = parts.last().map_or(SeriesId(0), |part| part.end);
+        let last = some.last().map_or(0, |last| last.0);
+        let block_end = (last / keys::SERIES_PER_BLOCK + 1).saturating_mul(keys::SERIES_PER_BLOCK);
+        parts.push(from..SeriesId(block_end));
+    }
+    parts
+}
+
+/// Returns what a fold changes of the labels, totals and rows of a part. `ledger` is the state after
+/// the last commit.
+pub(super) fn series(
     engine: &dyn Engine,
     pending: &Pending,
     ledger: &Ledger,
+    part: &Part,
 ) -> Result<WriteBatch, StoreError> {
     let mut batch = WriteBatch::default();
-    for (id, key) in &pending.new_series {
+    for (id, key) in pending.new_series.iter().filter(|(id, _)| part.contains(id)) {
         codec::put(&mut batch, keys::series(*id), key)?;
     }
-    for (id, _, totals) in ledger.totals().filter(|(id, ..)| pending.touched.contains(id)) {
+    let is_touched = |id: &SeriesId| part.contains(id) && pending.touched.contains(id);
+    for (id, _, totals) in ledger.totals().filter(|(id, ..)| is_touched(id)) {
         codec::put(&mut batch, keys::totals(id), &**totals)?;
     }
-    for (id, key) in &pending.new_signals {
-        codec::put(&mut batch, keys::signal(*id), key)?;
+    for (key, added) in &pending.blocks {
+        let (_, number) = keys::rollup_parts(key).ok_or_else(|| codec::misplaced(key))?;
+        let first = keys::number_in_block(number, 0).map(SeriesId);
+        if first.is_some_and(|first| part.contains(&first)) {
+            let mut block = stored_block(engine, key)?;
+            merge(&mut block, added);
+            codec::put(&mut batch, key.clone(), &block)?;
+        }
     }
-    for (id, _, totals) in ledger.signals().filter(|(id, ..)| pending.touched_signals.contains(id))
-    {
-        codec::put(&mut batch, keys::signal_totals(id), &**totals)?;
-    }
+    Ok(batch)
+}
+
+/// Adds what a fold changes of everything that is not of a series, and the end of the journal.
+pub(super) fn rest(
+    engine: &dyn Engine,
+    pending: &Pending,
+    ledger: &Ledger,
+    batch: &mut WriteBatch,
+) -> Result<(), StoreError> {
+    signals(engine, pending, ledger, batch)?;
     for log in &pending.positions {
         match ledger.positions().get(log) {
-            Some(position) => codec::put(&mut batch, keys::position(*log), position)?,
+            Some(position) => codec::put(batch, keys::position(*log), position)?,
             None => batch.delete(keys::position(*log)),
         }
     }
     for source in &pending.sources {
         if let Some(ingest) = ledger.ingest().get(source) {
-            codec::put(&mut batch, keys::ingest(source), ingest)?;
+            codec::put(batch, keys::ingest(source), ingest)?;
         }
     }
-    ids(engine, pending, ledger.number(), &mut batch)?;
-    let horizons = ledger.horizons();
-    rows(engine, prefix::ROLLUP, &pending.blocks, horizons, &mut batch)?;
-    rows(engine, prefix::SIGNAL_ROLLUP, &pending.signal_blocks, horizons, &mut batch)?;
+    ids(engine, pending, ledger.number(), batch)?;
     for key in &pending.journal_keys {
         batch.delete(key.clone());
     }
-    Ok(batch)
+    Ok(())
 }
 
 fn ids(
@@ -86,6 +123,28 @@ fn ids(
     Ok(())
 }
 
+/// Adds what a fold changes of signals: there are few of them.
+fn signals(
+    engine: &dyn Engine,
+    pending: &Pending,
+    ledger: &Ledger,
+    batch: &mut WriteBatch,
+) -> Result<(), StoreError> {
+    for (id, key) in &pending.new_signals {
+        codec::put(batch, keys::signal(*id), key)?;
+    }
+    let touched = &pending.touched_signals;
+    for (id, _, totals) in ledger.signals().filter(|(id, ..)| touched.contains(id)) {
+        codec::put(batch, keys::signal_totals(id), &**totals)?;
+    }
+    for (key, added) in &pending.signal_blocks {
+        let mut block = stored_block(engine, key)?;
+        merge(&mut block, added);
+        codec::put(batch, key.clone(), &block)?;
+    }
+    Ok(())
+}
+
 /// A row of a rollup table: adding is all that a fold does with it.
 trait Additive: Default + Serialize + DeserializeOwned {
     fn add(&mut self, other: &Self);
@@ -103,22 +162,30 @@ impl Additive for SignalRow {
     }
 }
 
-fn rows<R: Additive>(
+/// Returns how old blocks move to coarser buckets, at most as many as keep up with the blocks written.
+pub(super) fn compaction(
+    engine: &dyn Engine,
+    horizons: Horizons,
+    pending: &Pending,
+) -> Result<WriteBatch, StoreError> {
+    let mut batch = WriteBatch::default();
+    let Pending { blocks, signal_blocks, .. } = pending;
+    compact::<Row>(engine, prefix::ROLLUP, horizons, blocks.len(), &mut batch)?;
+    compact::<SignalRow>(engine, prefix::SIGNAL_ROLLUP, horizons, signal_blocks.len(), &mut batch)?;
+    Ok(batch)
+}
+
+fn compact<R: Additive>(
     engine: &dyn Engine,
     table: u8,
-    added: &Blocks<R>,
     horizons: Horizons,
+    blocks: usize,
     batch: &mut WriteBatch,
 ) -> Result<(), StoreError> {
-    let moves_max = COMPACTIONS_MIN.max(2 * added.len());
-    let mut blocks: Blocks<R> = BTreeMap::new();
-    for (key, added) in added {
-        let mut block = stored_block(engine, key)?;
-        merge(&mut block, added);
-        blocks.insert(key.clone(), block);
-    }
+    let mut moved: Blocks<R> = BTreeMap::new();
+    let moves_max = COMPACTIONS_MIN.max(2 * blocks);
     // Finer levels first. A block that a finer level has just moved into waits for the next fold,
-    // so no level meets a block that this fold has deleted.
+    // so no level meets a block that this one has deleted.
     for level in [Level::Minute, Level::Hour, Level::Day] {
         let Some(horizon) = horizons.of(level) else { continue };
         let first = keys::rollup_block(table, Bucket { level, start_minute: 0 }, 0);
@@ -130,21 +197,21 @@ fn rows<R: Additive>(
         for key in old_keys {
             let parts = keys::rollup_parts(&key).ok_or_else(|| codec::misplaced(&key))?;
             let (Some(coarser), number) = (parts.0.coarser(), parts.1) else { continue };
-            let old = match blocks.remove(&key) {
+            let old = match moved.remove(&key) {
                 Some(block) => block,
                 None => stored_block(engine, &key)?,
             };
             batch.delete(key);
             let target = keys::rollup_block(table, coarser, number);
-            if !blocks.contains_key(&target) {
-                blocks.insert(target.clone(), stored_block(engine, &target)?);
+            if !moved.contains_key(&target) {
+                moved.insert(target.clone(), stored_block(engine, &target)?);
             }
-            if let Some(block) = blocks.get_mut(&target) {
+            if let Some(block) = moved.get_mut(&target) {
                 merge(block, &old);
             }
         }
     }
-    for (key, block) in blocks {
+    for (key, block) in moved {
         codec::put(batch, key, &block)?;
     }
     Ok(())

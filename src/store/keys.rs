@@ -11,6 +11,8 @@ use crate::model::time::{MINUTE_MS, UnixMillis};
 pub const SCHEMA: &[u8] = &[0];
 /// The key of [`super::ledger_store::Meta`].
 pub const META: &[u8] = b"m";
+/// The key of the first series that a fold which did not end has left to the journal.
+pub const FOLDED: &[u8] = b"f";
 /// Series of one rollup block: their rows (some 60 bytes each, 230 at most) fit into one value.
 pub const SERIES_PER_BLOCK: u32 = 16;
 

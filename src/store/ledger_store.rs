@@ -25,8 +25,9 @@ use crate::model::series::SeriesKey;
 use crate::model::signal::SignalKey;
 use crate::model::time::UnixMillis;
 
-/// Version of the layout of keys and values. A build reads every version up to its own.
-pub const SCHEMA_VERSION: u32 = 1;
+/// Version of the layout of keys and values. Version 1, of builds before the first release, had no
+/// signals; it is refused.
+pub const SCHEMA_VERSION: u32 = 2;
 /// Largest part of a journal entry; with its checksum it must fit into the largest value.
 const JOURNAL_PART_BYTES: usize = 5_000;
 
@@ -75,8 +76,12 @@ impl LedgerStore {
             Some(version) => check_schema(&version)?,
         }
         store.load_folded(&mut ledger)?;
-        store.replay_journal(&mut ledger)?;
+        let folded = store.folded()?;
+        store.replay_journal(&mut ledger, folded.unwrap_or(SeriesId(0)))?;
         check_grand(&ledger)?;
+        if folded.is_some() {
+            store.fold(&ledger)?;
+        }
         Ok((store, ledger))
     }
 
@@ -115,14 +120,28 @@ impl LedgerStore {
         !self.pending.is_empty()
     }
 
-    /// Moves the journal into rollups, totals, positions and ids. `ledger` is the state after the
-    /// last commit.
+    /// Moves the journal into rollups, totals, positions and ids, and old rows into coarser buckets.
+    /// `ledger` is the state after the last commit, and no other commit comes in between.
     pub fn fold(&mut self, ledger: &Ledger) -> Result<(), StoreError> {
-        let mut batch = fold::batch(&*self.engine, &self.pending, ledger)?;
+        let Self { engine, pending, .. } = self;
+        let mut parts = fold::parts(pending);
+        let last = parts.pop();
+        for part in parts {
+            let mut batch = fold::series(&**engine, pending, ledger, &part)?;
+            codec::put(&mut batch, keys::FOLDED.to_vec(), &part.end)?;
+            engine.commit(batch)?;
+        }
+        let mut batch = match last {
+            Some(part) => fold::series(&**engine, pending, ledger, &part)?,
+            None => WriteBatch::default(),
+        };
+        fold::rest(&**engine, pending, ledger, &mut batch)?;
+        batch.delete(keys::FOLDED.to_vec());
         codec::put(&mut batch, keys::META.to_vec(), &self.meta(ledger))?;
         self.engine.commit(batch)?;
-        self.pending = Pending::default();
-        Ok(())
+        let folded = std::mem::take(&mut self.pending);
+        let batch = fold::compaction(&*self.engine, ledger.horizons(), &folded)?;
+        if batch.0.is_empty() { Ok(()) } else { self.engine.commit(batch) }
     }
 
     /// Visits the rows of `level` whose bucket starts in `from..to`; all rows of [`Level::Ever`],
@@ -261,14 +280,21 @@ impl LedgerStore {
         Ok(())
     }
 
-    fn replay_journal(&mut self, ledger: &mut Ledger) -> Result<(), StoreError> {
-        let (from, to) = keys::all(prefix::JOURNAL);
+    /// Returns the first series that a fold which did not end has left to the journal.
+    fn folded(&self) -> Result<Option<SeriesId>, StoreError> {
+        let value = self.engine.get(keys::FOLDED)?;
+        value.map(|value| codec::get(keys::FOLDED, &value)).transpose()
+    }
+
+    /// Applies the journal, but for the amounts of series before `from`, which are folded already.
+    fn replay_journal(&mut self, ledger: &mut Ledger, from: SeriesId) -> Result<(), StoreError> {
+        let (first, end) = keys::all(prefix::JOURNAL);
         let mut entry = JournalEntry::default();
         let Self { engine, pending, .. } = self;
-        each(&**engine, &from, &to, |key, value| {
+        each(&**engine, &first, &end, |key, value| {
             let (number, part) = keys::journal_parts(key).ok_or_else(|| misplaced(key))?;
             if part == 0 {
-                std::mem::take(&mut entry).replay(ledger, pending)?;
+                std::mem::take(&mut entry).replay(ledger, pending, from)?;
                 entry.number = number;
             }
             if (number, part) != (entry.number, entry.next_part()) {
@@ -279,7 +305,7 @@ impl LedgerStore {
             entry.keys.push(key.to_vec());
             Ok(())
         })?;
-        entry.replay(ledger, pending)
+        entry.replay(ledger, pending, from)
     }
 
     fn each_of<T: DeserializeOwned>(
@@ -307,15 +333,21 @@ impl JournalEntry {
         u16::try_from(self.keys.len()).unwrap_or(u16::MAX)
     }
 
-    fn replay(self, ledger: &mut Ledger, pending: &mut Pending) -> Result<(), StoreError> {
+    fn replay(
+        self,
+        ledger: &mut Ledger,
+        pending: &mut Pending,
+        from: SeriesId,
+    ) -> Result<(), StoreError> {
         let Self { number, keys, bytes } = self;
         let Some(key) = keys.first() else { return Ok(()) };
         let expected = ledger.number() + 1;
-        let delta: Delta = codec::decode(key, &bytes)?;
+        let mut delta: Delta = codec::decode(key, &bytes)?;
         if number != expected || delta.number != expected {
             let what = format!("commit {number} follows where {expected} was expected");
             return Err(StoreError::Corrupt { what });
         }
+        delta.cells.retain(|cell| cell.series >= from);
         ledger.replay(&delta);
         pending.absorb(&delta, keys, bytes.len());
         Ok(())
@@ -351,8 +383,11 @@ fn check_grand(ledger: &Ledger) -> Result<(), StoreError> {
 fn check_schema(version: &[u8]) -> Result<(), StoreError> {
     let found = version.try_into().map(u32::from_be_bytes);
     match found {
-        Ok(1..=SCHEMA_VERSION) => Ok(()),
-        Ok(found @ 1..) => Err(StoreError::NewerSchema { found, supported: SCHEMA_VERSION }),
+        Ok(SCHEMA_VERSION) => Ok(()),
+        Ok(found @ 1..SCHEMA_VERSION) => Err(StoreError::OlderSchema { found }),
+        Ok(found @ SCHEMA_VERSION..) => {
+            Err(StoreError::NewerSchema { found, supported: SCHEMA_VERSION })
+        }
         Ok(0) | Err(_) => {
             Err(StoreError::Corrupt { what: "its schema version is not a number".to_owned() })
         }

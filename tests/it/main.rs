@@ -22,6 +22,8 @@ mod cli;
 mod doctor;
 mod find;
 mod formats;
+mod frames;
+mod incident;
 mod ledger;
 mod metrics;
 mod rotation;

@@ -36,3 +36,11 @@ pub(crate) fn counts(value: &Value, pointer: &str) -> BTreeMap<String, u64> {
         .filter(|(_, count)| *count > 0)
         .collect()
 }
+
+/// The items of an array that is a whole text.
+pub(crate) fn items(text: &str) -> Vec<Value> {
+    match parse(text) {
+        Value::Array(items) => items,
+        other => panic!("no array: {other:#}"),
+    }
+}

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use super::ids::Ids;
 use super::shapes::Shapes;
 use super::times::{Order, Stretch, Times};
+use crate::decode::SignalRecord;
 use crate::ledger::amounts::Amounts;
-use crate::ledger::batch::{Group, SignalEntry};
+use crate::ledger::batch::Group;
 use crate::ledger::cells::Cells;
 use crate::ledger::counts::Counts;
-use crate::ledger::meter::{Meter, Seen, Sight};
+use crate::ledger::meter::{CallSight, Meter, Seen, Sight};
 use crate::model::model_ref::ModelRef;
 use crate::model::names::{
     Approximation, LineResult, Outcome, RecordKind, Reject, Route, UnpricedReason,
@@ -99,14 +100,15 @@ impl Exam {
                 None => stretch = Some(Stretch::of(at)),
             }
         };
-        let rated = meter.rate_seen(&chunk.lines, |seen| match seen {
-            Seen::Call(sight) => {
+        let rated = meter.rate_seen(&chunk.lines, &chunk.frames, |seen| match seen {
+            Seen::Record(Sight::Call(sight)) => {
                 self.call(sight);
                 if sight.entry.at != UnixMillis::UNKNOWN {
                     dated(&mut self.times, sight.entry.at);
                 }
             }
-            Seen::Signal(signal) => {
+            Seen::Record(Sight::Signal(sight)) => {
+                let signal = sight.record;
                 self.signal(signal);
                 match signal.at {
                     // Queries give the newest point first, and points of many series side by side.
@@ -115,8 +117,9 @@ impl Exam {
                     None => {}
                 }
             }
-            Seen::Rejected { line_at, reject, part } => {
-                self.shapes.add(*reject, part, (input, chunk.offset_of(*line_at)));
+            Seen::Refused(refused) => {
+                let place = (input, chunk.offset_of(refused.place.start));
+                self.shapes.add(refused.reject, &refused.part, place);
             }
         });
         self.order.add(input, chunk.from, stretch);
@@ -141,7 +144,7 @@ impl Exam {
         }
     }
 
-    fn call(&mut self, sight: &Sight<'_>) {
+    fn call(&mut self, sight: &CallSight<'_>) {
         let entry = sight.entry;
         self.calls.add((entry.kind, entry.outcome), 1);
         self.throttles.seen += u64::from(entry.outcome == Outcome::Throttled);
@@ -169,11 +172,11 @@ impl Exam {
         }
     }
 
-    fn signal(&mut self, signal: &SignalEntry) {
+    fn signal(&mut self, signal: &SignalRecord<'_>) {
         self.signals.add(signal.kind, 1);
-        for observation in &signal.observations {
+        for measurement in &signal.measurements {
             let shows = matches!(
-                observation.key.signal,
+                measurement.signal,
                 Signal::ApiCalls
                     | Signal::GatewayRequests
                     | Signal::GatewayErrors
@@ -181,8 +184,8 @@ impl Exam {
                     | Signal::LogErrors
             );
             let throttled = Outcome::Throttled.as_str();
-            if shows && observation.key.values.iter().any(|value| value == throttled) {
-                self.throttles.seen += observation.value;
+            if shows && measurement.labels.iter().any(|value| **value == *throttled) {
+                self.throttles.seen += measurement.value;
             }
             self.throttles.would_be_seen |= shows;
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::decode::{Part, Shape};
+use crate::decode::{Refused, Shape};
 use crate::model::names::Reject;
 
 /// Shapes told apart; more fold into one number.
@@ -38,7 +38,7 @@ pub(super) struct Sighting {
 }
 
 impl Shapes {
-    pub(super) fn add(&mut self, reject: Reject, part: &Part<'_>, place: Place) {
+    pub(super) fn add(&mut self, reject: Reject, part: &Refused<'_>, place: Place) {
         self.parts += 1;
         let count = match self.parts.checked_sub(EXACT_PARTS) {
             None | Some(0) => 1,

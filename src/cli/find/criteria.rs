@@ -6,7 +6,7 @@ use crate::cli::args::FindArgs;
 use crate::cli::failure::Failure;
 use crate::config::parse_duration_ms;
 use crate::ledger::batch::{Entry, Group};
-use crate::ledger::meter::Sight;
+use crate::ledger::meter::{CallSight, Sight, SignalSight};
 use crate::model::money::Usd;
 use crate::model::names::Outcome;
 use crate::model::time::UnixMillis;
@@ -90,6 +90,32 @@ impl Criteria {
 
     /// Judges one record; `memo` is of the batch that the record is in.
     pub(super) fn judge(&self, sight: &Sight<'_>, memo: &mut Memo) -> Verdict {
+        match sight {
+            Sight::Call(call) => self.judge_call(call, memo),
+            Sight::Signal(signal) if self.fits_signal(signal) => Verdict::Fits,
+            Sight::Signal(_) => Verdict::Differs,
+        }
+    }
+
+    /// Tells whether something fits that happened; what only measures never does, nor has it a cost.
+    fn fits_signal(&self, sight: &SignalSight<'_>) -> bool {
+        let record = sight.record;
+        let Some(outcome) = record.outcome else { return false };
+        let at = record.at.unwrap_or(UnixMillis::UNKNOWN);
+        let any = |patterns: &[Pattern], name: &str| {
+            patterns.is_empty() || patterns.iter().any(|pattern| pattern.matches(name))
+        };
+        self.over.is_none()
+            && (self.request_id.is_none()
+                || self.request_id.as_deref() == record.request_id.as_deref())
+            && (self.outcomes.is_empty() || self.outcomes.contains(&outcome))
+            && self.since.is_none_or(|since| at >= since)
+            && self.until.is_none_or(|until| at < until)
+            && any(&self.models, sight.model)
+            && any(&self.principals, sight.principal)
+    }
+
+    fn judge_call(&self, sight: &CallSight<'_>, memo: &mut Memo) -> Verdict {
         let entry = sight.entry;
         let fits = self.request_id.as_deref().is_none_or(|id| sight.request_id == Some(id))
             && (self.outcomes.is_empty() || self.outcomes.contains(&entry.outcome))

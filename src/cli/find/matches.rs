@@ -1,15 +1,15 @@
 //! The records found so far: the first ones in the order of the inputs, and how many there are.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::ops::Range;
 
 use super::criteria::tokens_of;
-use crate::ledger::batch::Group;
 use crate::ledger::counts::Counts;
-use crate::ledger::meter::Sight;
+use crate::ledger::meter::{CallSight, Sight, SignalSight};
+use crate::model::error_class;
 use crate::model::money::Usd;
 use crate::model::names::{LineResult, Outcome, RecordKind, Reject};
-use crate::model::series::LABEL_CHARS_MAX;
+use crate::model::series::{LABEL_CHARS_MAX, label_value};
 use crate::model::time::UnixMillis;
 use crate::model::tokens::TokenCounts;
 use crate::price::Charge;
@@ -40,13 +40,25 @@ pub(super) struct Found {
     pub(super) input: usize,
     pub(super) offset: u64,
     pub(super) at: UnixMillis,
-    pub(super) group: Arc<Group>,
+    pub(super) kind: RecordKind,
+    pub(super) model: String,
+    /// As logged.
+    pub(super) model_id: String,
+    pub(super) principal: String,
     pub(super) outcome: Outcome,
+    /// What to do about it, if it failed.
+    pub(super) hint: Option<&'static str>,
+    pub(super) request_id: Option<String>,
+    /// What it cost; only calls cost something.
+    pub(super) cost: Option<Cost>,
+    pub(super) body: Option<String>,
+}
+
+/// What a call used and cost.
+pub(super) struct Cost {
     pub(super) tokens: TokenCounts,
     pub(super) charge: Charge,
-    pub(super) reported_cost: Option<Usd>,
-    pub(super) request_id: Option<String>,
-    pub(super) body: Option<String>,
+    pub(super) reported: Option<Usd>,
 }
 
 impl Matches {
@@ -69,27 +81,23 @@ impl Matches {
 
     /// Adds a record of a chunk. Of too many, those at the end are dropped, whoever found them.
     pub(super) fn add(&mut self, input: usize, chunk: &Admitted, sight: &Sight<'_>) {
-        let offset = chunk.offset_of(sight.line_at);
+        let at = match sight {
+            Sight::Call(call) => &call.place,
+            Sight::Signal(signal) => &signal.place,
+        };
+        let offset = chunk.offset_of(at.start);
         let place = (input, offset, self.total);
         self.total += 1;
         let full = self.found.len() >= self.limit;
         if full && self.found.last_key_value().is_some_and(|(last, _)| *last < place) {
             return;
         }
-        let tokens = tokens_of(sight.entry);
-        let found = Found {
-            input,
-            offset,
-            at: sight.entry.at,
-            group: Arc::clone(sight.group),
-            outcome: sight.entry.outcome,
-            charge: sight.group.card.charge(&tokens),
-            tokens,
-            reported_cost: sight.entry.reported_cost,
-            request_id: sight.request_id.map(shown_id),
-            body: self.bodies.then(|| body(&chunk.lines, sight.line_at)),
+        let found = match sight {
+            Sight::Call(call) => Found::of_call(call),
+            Sight::Signal(signal) => Found::of_signal(signal),
         };
-        self.found.insert(place, found);
+        let body = self.bodies.then(|| body(&chunk.lines, at));
+        self.found.insert(place, Found { input, offset, body, ..found });
         self.shrink();
     }
 
@@ -117,6 +125,52 @@ impl Matches {
     }
 }
 
+impl Found {
+    fn of_call(call: &CallSight<'_>) -> Self {
+        let (entry, group) = (call.entry, call.group);
+        let tokens = tokens_of(entry);
+        let retries_exhausted = entry.retries_exhausted.is_some();
+        let context = error_class::Context { retries_exhausted, ..Default::default() };
+        Self {
+            input: 0,
+            offset: 0,
+            at: entry.at,
+            kind: entry.kind,
+            model: group.series.model.clone(),
+            model_id: group.model_id.clone(),
+            principal: group.series.principal.clone(),
+            outcome: entry.outcome,
+            hint: error_class::hint(entry.outcome, context),
+            request_id: call.request_id.map(shown_id),
+            cost: Some(Cost {
+                charge: group.card.charge(&tokens),
+                tokens,
+                reported: entry.reported_cost,
+            }),
+            body: None,
+        }
+    }
+
+    fn of_signal(signal: &SignalSight<'_>) -> Self {
+        let record = signal.record;
+        let outcome = record.outcome.unwrap_or(Outcome::Ok);
+        Self {
+            input: 0,
+            offset: 0,
+            at: record.at.unwrap_or(UnixMillis::UNKNOWN),
+            kind: record.kind,
+            model: signal.model.to_owned(),
+            model_id: record.model_id.as_deref().map(label_value).unwrap_or_default(),
+            principal: signal.principal.to_owned(),
+            outcome,
+            hint: error_class::hint(outcome, record.context),
+            request_id: record.request_id.as_deref().map(shown_id),
+            cost: None,
+            body: None,
+        }
+    }
+}
+
 /// Returns an id for showing; a log may hold one of any length.
 fn shown_id(id: &str) -> String {
     let mut shown: String = id.chars().take(LABEL_CHARS_MAX).collect();
@@ -126,15 +180,15 @@ fn shown_id(id: &str) -> String {
     shown
 }
 
-/// Returns the line that begins at `from`, cut to [`BODY_BYTES_MAX`].
-fn body(lines: &[u8], from: usize) -> String {
-    let rest = lines.get(from..).unwrap_or_default();
-    let line = rest.get(..memchr::memchr(b'\n', rest).unwrap_or(rest.len())).unwrap_or(rest);
-    match line.get(..BODY_BYTES_MAX) {
-        Some(cut) if cut.len() < line.len() => {
-            let more = line.len().saturating_sub(cut.len());
+/// Returns the line or frame at `place`, cut to [`BODY_BYTES_MAX`].
+fn body(lines: &[u8], place: &Range<usize>) -> String {
+    let text = lines.get(place.clone()).unwrap_or_default();
+    let text = text.strip_suffix(b"\n").unwrap_or(text);
+    match text.get(..BODY_BYTES_MAX) {
+        Some(cut) if cut.len() < text.len() => {
+            let more = text.len().saturating_sub(cut.len());
             format!("{}… and {more} bytes more", String::from_utf8_lossy(cut))
         }
-        _ => String::from_utf8_lossy(line).into_owned(),
+        _ => String::from_utf8_lossy(text).into_owned(),
     }
 }

@@ -1,8 +1,10 @@
 //! The records found as a table, as JSON and as CSV, and what they do not say.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 
-use super::matches::{Found, Matches};
+use super::matches::{Cost, Found, Matches};
 use crate::cli::failure::Failure;
 use crate::cli::table::{self, Align, csv_line, dollars, grouped, printable};
 use crate::model::money::Usd;
@@ -16,7 +18,7 @@ pub(super) fn table(matches: &Matches, names: &[String]) -> String {
     if matches.total == 0 {
         return String::new();
     }
-    let left = ["TIME", "MODEL", "PRINCIPAL", "OUTCOME"].map(|name| (name, Align::Left));
+    let left = ["TIME", "KIND", "MODEL", "PRINCIPAL", "OUTCOME"].map(|name| (name, Align::Left));
     let right = ["INPUT", "CACHE READ", "CACHE WRITE", "OUTPUT", "COST USD", "UNPRICED"]
         .map(|name| (name, Align::Right));
     let ends = [("REQUEST ID", Align::Left), ("FILE", Align::Left), ("OFFSET", Align::Right)];
@@ -33,27 +35,44 @@ pub(super) fn table(matches: &Matches, names: &[String]) -> String {
     text
 }
 
+/// Returns what to do about each outcome that was found; JSON and CSV say it with each record.
+pub(super) fn hints(matches: &Matches) -> String {
+    let hinted = matches.shown().filter_map(|found| Some((found.outcome.as_str(), found.hint?)));
+    let hints: BTreeSet<(&str, &str)> = hinted.collect();
+    hints.iter().fold(String::new(), |text, (outcome, hint)| format!("{text}{outcome}: {hint}\n"))
+}
+
 fn row(found: &Found, names: &[String]) -> Vec<String> {
-    let token = |class| found.tokens.get(class);
-    let cache_write = token(TokenClass::CacheWrite5m)
-        + token(TokenClass::CacheWrite1h)
-        + token(TokenClass::CacheWriteUnknownTtl);
-    let series = &found.group.series;
-    vec![
+    let mut cells = vec![
         time(found),
-        series.model.clone(),
-        series.principal.clone(),
+        found.kind.as_str().to_owned(),
+        found.model.clone(),
+        found.principal.clone(),
         found.outcome.as_str().to_owned(),
-        grouped(token(TokenClass::Input)),
-        grouped(token(TokenClass::CacheRead)),
-        grouped(cache_write),
-        grouped(token(TokenClass::Output)),
-        cost(found, dollars),
-        grouped(found.charge.unpriced.total()),
+    ];
+    match &found.cost {
+        None => cells.extend(["-"; 6].map(str::to_owned)),
+        Some(cost) => {
+            let token = |class| cost.tokens.get(class);
+            let cache_write = token(TokenClass::CacheWrite5m)
+                + token(TokenClass::CacheWrite1h)
+                + token(TokenClass::CacheWriteUnknownTtl);
+            cells.extend([
+                grouped(token(TokenClass::Input)),
+                grouped(token(TokenClass::CacheRead)),
+                grouped(cache_write),
+                grouped(token(TokenClass::Output)),
+                cost.shown(dollars),
+                grouped(cost.charge.unpriced.total()),
+            ]);
+        }
+    }
+    cells.extend([
         found.request_id.clone().unwrap_or_else(|| "-".to_owned()),
         name(found, names).to_owned(),
         found.offset.to_string(),
-    ]
+    ]);
+    cells
 }
 
 pub(super) fn json(matches: &Matches, names: &[String]) -> Result<String, Failure> {
@@ -64,20 +83,30 @@ pub(super) fn json(matches: &Matches, names: &[String]) -> Result<String, Failur
     let items: Vec<Value> = matches
         .shown()
         .map(|found| {
-            json!({
+            let mut item = json!({
                 "file": name(found, names),
                 "offset": found.offset,
                 "time": time(found),
-                "model": found.group.series.model,
-                "model_id": found.group.model_id,
-                "principal": found.group.series.principal,
+                "kind": found.kind.as_str(),
+                "model": found.model,
+                "model_id": found.model_id,
+                "principal": found.principal,
                 "outcome": found.outcome.as_str(),
-                "tokens": by_class(&found.tokens, true),
-                "cost_usd": cost(found, |usd| usd.to_string()),
-                "reported_cost_usd": found.reported_cost.map(|usd| usd.to_string()),
-                "unpriced_tokens": by_class(&found.charge.unpriced, false),
+                "hint": found.hint,
                 "request_id": found.request_id,
-            })
+            });
+            if let (Some(cost), Some(item)) = (&found.cost, item.as_object_mut()) {
+                item.extend([
+                    ("tokens".to_owned(), json!(by_class(&cost.tokens, true))),
+                    ("cost_usd".to_owned(), json!(cost.shown(|usd| usd.to_string()))),
+                    (
+                        "reported_cost_usd".to_owned(),
+                        json!(cost.reported.map(|usd| usd.to_string())),
+                    ),
+                    ("unpriced_tokens".to_owned(), json!(by_class(&cost.charge.unpriced, false))),
+                ]);
+            }
+            item
         })
         .collect();
     Ok(serde_json::to_string_pretty(&items)? + "\n")
@@ -85,30 +114,36 @@ pub(super) fn json(matches: &Matches, names: &[String]) -> Result<String, Failur
 
 pub(super) fn csv(matches: &Matches, names: &[String]) -> String {
     let mut header: Vec<String> =
-        ["file", "offset", "time", "model", "model_id", "principal", "outcome"]
+        ["file", "offset", "time", "kind", "model", "model_id", "principal", "outcome"]
             .map(str::to_owned)
             .into();
     header.extend(TokenClass::ALL.map(|class| format!("tokens_{}", class.as_str())));
     header.extend(["cost_usd", "reported_cost_usd"].map(str::to_owned));
     header.extend(TokenClass::ALL.map(|class| format!("unpriced_tokens_{}", class.as_str())));
-    header.push("request_id".to_owned());
+    header.extend(["request_id", "hint"].map(str::to_owned));
     let mut text = csv_line(&header);
     for found in matches.shown() {
-        let series = &found.group.series;
         let mut cells = vec![
             name(found, names).to_owned(),
             found.offset.to_string(),
             time(found),
-            series.model.clone(),
-            found.group.model_id.clone(),
-            series.principal.clone(),
+            found.kind.as_str().to_owned(),
+            found.model.clone(),
+            found.model_id.clone(),
+            found.principal.clone(),
             found.outcome.as_str().to_owned(),
         ];
-        cells.extend(found.tokens.0.map(|tokens| tokens.to_string()));
-        cells.push(cost(found, |usd| usd.to_string()));
-        cells.push(found.reported_cost.map_or_else(String::new, |usd| usd.to_string()));
-        cells.extend(found.charge.unpriced.0.map(|tokens| tokens.to_string()));
+        match &found.cost {
+            None => cells.extend(vec![String::new(); 2 * TokenClass::ALL.len() + 2]),
+            Some(cost) => {
+                cells.extend(cost.tokens.0.map(|tokens| tokens.to_string()));
+                cells.push(cost.shown(|usd| usd.to_string()));
+                cells.push(cost.reported.map_or_else(String::new, |usd| usd.to_string()));
+                cells.extend(cost.charge.unpriced.0.map(|tokens| tokens.to_string()));
+            }
+        }
         cells.push(found.request_id.clone().unwrap_or_default());
+        cells.push(found.hint.unwrap_or_default().to_owned());
         text.push_str(&csv_line(&cells));
     }
     text
@@ -137,13 +172,15 @@ pub(super) fn remarks(matches: &Matches) -> String {
     text
 }
 
-/// Returns the dollars; of a call without any priced token the word that says so.
-fn cost(found: &Found, written: impl FnOnce(Usd) -> String) -> String {
-    let usd = found.charge.total();
-    if usd == Usd::ZERO && found.charge.unpriced.total() > 0 {
-        return UNPRICED.to_owned();
+impl Cost {
+    /// Returns the dollars; of a call without any priced token the word that says so.
+    fn shown(&self, written: impl FnOnce(Usd) -> String) -> String {
+        let usd = self.charge.total();
+        if usd == Usd::ZERO && self.charge.unpriced.total() > 0 {
+            return UNPRICED.to_owned();
+        }
+        written(usd)
     }
-    written(usd)
 }
 
 fn time(found: &Found) -> String {

@@ -9,6 +9,7 @@ use crate::ledger::amounts::Amounts;
 use crate::ledger::batch::{Group, Rated};
 use crate::ledger::cells::Cells;
 use crate::ledger::counts::Counts;
+use crate::ledger::seen::twin;
 use crate::model::names::{LineResult, RecordKind, Reject};
 use crate::model::time::{DAY_MS, HOUR_MS, MINUTE_MS, UnixMillis};
 
@@ -127,13 +128,31 @@ impl Tally {
         self.oversized.fetch_add(lines, Ordering::Relaxed);
     }
 
-    /// Tells whether an id was seen before, and remembers it.
-    fn is_duplicate(&self, id: Option<u64>) -> bool {
-        let (Some(shards), Some(id)) = (&self.ids, id) else { return false };
+    /// Tells whether an id was seen before, and remembers it; also whether another kind of log told
+    /// of the same call under the id that is its twin.
+    fn judge(&self, id: Option<u64>, has_twin: bool) -> LineResult {
+        let (Some(shards), Some(id)) = (&self.ids, id) else { return LineResult::Accepted };
+        // Twins differ in a low bit, so they meet in one shard.
         let shard = usize::try_from(id >> 58).unwrap_or(0) % ID_SHARDS;
-        let Some(shard) = shards.get(shard) else { return false };
-        !shard.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(id)
+        let Some(shard) = shards.get(shard) else { return LineResult::Accepted };
+        let mut ids = shard.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if !ids.insert(id) {
+            LineResult::Duplicate
+        } else if has_twin && ids.contains(&twin(id)) {
+            LineResult::Corroborated
+        } else {
+            LineResult::Accepted
+        }
     }
+}
+
+/// What became of the lines.
+pub(super) struct LineCounts {
+    pub(super) read: u64,
+    pub(super) rejected: Counts<Reject>,
+    pub(super) duplicate: u64,
+    /// Calls that another kind of log told of.
+    pub(super) corroborated: u64,
 }
 
 /// Sums by group, of one thread or of all.
@@ -167,21 +186,24 @@ impl Groups {
         let places = self.cells.places_of(&rated.groups);
         let mut accepted = [0u64; RecordKind::ALL.len()];
         for entry in &rated.entries {
-            if tally.is_duplicate(entry.id) {
-                self.lines.add((Some(entry.kind), LineResult::Duplicate), 1);
-                continue;
-            }
-            if let Some(count) = accepted.get_mut(entry.kind as usize) {
-                *count += 1;
-            }
+            let result = tally.judge(entry.id, entry.has_shared_id);
             let bucket = entry.at.0.div_euclid(self.bucket_ms);
             let place = usize::try_from(entry.group).ok().and_then(|group| places.get(group));
-            if let Some(&place) = place {
-                self.cells.add(place, bucket, entry);
+            match (result, place, entry.reported_cost) {
+                (LineResult::Accepted, Some(&place), _) => self.cells.add(place, bucket, entry),
+                (LineResult::Corroborated, Some(&place), Some(reported)) => {
+                    self.cells.add_reported(place, bucket, reported);
+                }
+                _ => {}
+            }
+            if result != LineResult::Accepted {
+                self.lines.add((Some(entry.kind), result), 1);
+            } else if let Some(count) = accepted.get_mut(entry.kind as usize) {
+                *count += 1;
             }
         }
         for signal in &rated.signals {
-            if tally.is_duplicate(signal.id) {
+            if tally.judge(signal.id, false) == LineResult::Duplicate {
                 self.lines.add((Some(signal.kind), LineResult::Duplicate), 1);
             } else if let Some(count) = accepted.get_mut(signal.kind as usize) {
                 *count += 1;
@@ -224,10 +246,17 @@ impl Groups {
         total
     }
 
-    /// Returns lines read, lines rejected by reason, and duplicates.
-    pub(super) fn line_counts(&self, tally: &Tally) -> (u64, Counts<Reject>, u64) {
+    /// Returns how many records of each kind are no calls.
+    pub(super) fn signals(&self) -> impl Iterator<Item = (RecordKind, u64)> {
+        let accepted = self.lines.iter().filter(|((_, result), _)| *result == LineResult::Accepted);
+        let kinds = accepted.filter_map(|((kind, _), count)| Some((kind?, count)));
+        kinds.filter(|(kind, _)| !kind.is_call())
+    }
+
+    /// Counts the lines by what became of them.
+    pub(super) fn line_counts(&self, tally: &Tally) -> LineCounts {
         let mut rejected = Counts::default();
-        let mut duplicate = 0;
+        let (mut duplicate, mut corroborated) = (0, 0);
         rejected.add(Reject::Oversized, tally.oversized.load(Ordering::Relaxed));
         let mut read = rejected.total();
         for ((_, result), count) in self.lines.iter() {
@@ -235,9 +264,10 @@ impl Groups {
             match result {
                 LineResult::Accepted | LineResult::Ignored => {}
                 LineResult::Duplicate => duplicate += count,
+                LineResult::Corroborated => corroborated += count,
                 LineResult::Rejected(reject) => rejected.add(reject, count),
             }
         }
-        (read, rejected, duplicate)
+        LineCounts { read, rejected, duplicate, corroborated }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::group::{By, Groups, Tally};
+use super::group::{By, Groups, LineCounts, Tally};
 use crate::cli::failure::Failure;
 use crate::cli::table::{self, Align, csv_line, dollars, grouped};
 use crate::ledger::amounts::Amounts;
@@ -70,7 +70,7 @@ fn cells(amounts: &Amounts) -> impl Iterator<Item = String> {
 
 /// What the numbers above do not say.
 fn remarks(groups: &Groups, tally: &Tally, total: &Amounts) -> String {
-    let (read, rejected, duplicate) = groups.line_counts(tally);
+    let LineCounts { read, rejected, duplicate, corroborated } = groups.line_counts(tally);
     let mut text = format!("\n{} lines read", grouped(read));
     for (reject, count) in rejected.iter() {
         text.push_str(&format!(", {} {}", grouped(count), reject.as_str()));
@@ -78,7 +78,15 @@ fn remarks(groups: &Groups, tally: &Tally, total: &Amounts) -> String {
     if duplicate > 0 {
         text.push_str(&format!(", {} duplicate", grouped(duplicate)));
     }
+    if corroborated > 0 {
+        let count = grouped(corroborated);
+        text.push_str(&format!(", {count} of calls that another log told of"));
+    }
     text.push('\n');
+    for (kind, count) in groups.signals() {
+        let (kind, count) = (kind.as_str(), grouped(count));
+        text.push_str(&format!("{count} {kind} records are no calls: see `find` and `run`\n"));
+    }
     for ((class, reason), tokens) in total.unpriced.iter() {
         let (tokens, class, reason) = (grouped(tokens), class.as_str(), reason.as_str());
         text.push_str(&format!(
@@ -108,7 +116,7 @@ pub(super) fn json(by: &[By], groups: &Groups, tally: &Tally) -> Result<String, 
             Value::Object(object)
         })
         .collect();
-    let (read, rejected, duplicate) = groups.line_counts(tally);
+    let LineCounts { read, rejected, duplicate, corroborated } = groups.line_counts(tally);
     let mut total: Map<String, Value> = Map::new();
     total.insert("total".to_owned(), json!(true));
     total.extend(amounts_object(&groups.total()));
@@ -117,6 +125,7 @@ pub(super) fn json(by: &[By], groups: &Groups, tally: &Tally) -> Result<String, 
     total.insert("lines_read".to_owned(), json!(read));
     total.insert("lines_rejected".to_owned(), Value::Object(rejected));
     total.insert("lines_duplicate".to_owned(), json!(duplicate));
+    total.insert("lines_corroborated".to_owned(), json!(corroborated));
     items.push(Value::Object(total));
     let mut text = serde_json::to_string_pretty(&items)?;
     text.push('\n');
@@ -151,7 +160,10 @@ pub(super) fn csv(by: &[By], groups: &Groups, tally: &Tally) -> String {
     names.extend(TokenClass::ALL.map(|class| format!("tokens_{}", class.as_str())));
     names.extend(["cost_usd", "reported_cost_usd"].map(str::to_owned));
     names.extend(TokenClass::ALL.map(|class| format!("unpriced_tokens_{}", class.as_str())));
-    names.extend(["lines_read", "lines_rejected", "lines_duplicate"].map(str::to_owned));
+    names.extend(
+        ["lines_read", "lines_rejected", "lines_duplicate", "lines_corroborated"]
+            .map(str::to_owned),
+    );
     let mut text = csv_line(&names);
     for (values, amounts) in &groups.rows {
         let mut cells = values.clone();
@@ -160,11 +172,11 @@ pub(super) fn csv(by: &[By], groups: &Groups, tally: &Tally) -> String {
         cells.extend([String::new(), String::new(), String::new()]);
         text.push_str(&csv_line(&cells));
     }
-    let (read, rejected, duplicate) = groups.line_counts(tally);
+    let LineCounts { read, rejected, duplicate, corroborated } = groups.line_counts(tally);
     let mut cells = vec![String::new(); by.len()];
     cells.push("true".to_owned());
     cells.extend(csv_amounts(&groups.total()));
-    cells.extend([read, rejected.total(), duplicate].map(|count| count.to_string()));
+    cells.extend([read, rejected.total(), duplicate, corroborated].map(|count| count.to_string()));
     text.push_str(&csv_line(&cells));
     text
 }

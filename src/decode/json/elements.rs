@@ -23,15 +23,30 @@ pub(in crate::decode) struct Elements<'a> {
     nesting: Nesting,
 }
 
+impl<'a> Elements<'a> {
+    /// Returns the text from the next element on, for who walks over it and then
+    /// [steps](Self::step) past it. After the last element no value is left in it.
+    pub(in crate::decode) fn rest(&mut self) -> &'a [u8] {
+        self.at = scan::space(self.array, self.at);
+        self.array.get(self.at..).unwrap_or(&[])
+    }
+
+    /// Steps past an element of that length, which is next, and returns it.
+    pub(in crate::decode) fn step(&mut self, length: usize) -> Option<&'a [u8]> {
+        let (start, end) = (self.at, self.at + length);
+        // Past the comma; after the last element there is none, and no value follows the bracket.
+        self.at = scan::space(self.array, end) + 1;
+        self.array.get(start..end)
+    }
+}
+
 impl<'a> Iterator for Elements<'a> {
     type Item = &'a [u8];
 
     fn next(&mut self) -> Option<&'a [u8]> {
-        let start = scan::space(self.array, self.at);
-        let end = scan::value(self.array, start, &mut self.nesting)?;
-        // Past the comma; after the last element there is none, and no value follows the bracket.
-        self.at = scan::space(self.array, end) + 1;
-        self.array.get(start..end)
+        let rest = self.rest();
+        let length = scan::value(rest, 0, &mut self.nesting)?;
+        self.step(length)
     }
 }
 

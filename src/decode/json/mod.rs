@@ -7,6 +7,8 @@
 
 mod elements;
 pub(super) mod plain;
+mod quoted;
+mod resume;
 mod scan;
 mod text;
 mod trie;
@@ -14,7 +16,8 @@ mod walk;
 
 use std::ops::Range;
 
-pub(super) use elements::{document_end, elements};
+pub(super) use elements::{Elements, document_end, elements};
+pub(super) use resume::{Resume, Step};
 pub(super) use text::{string, unescape_into};
 pub(super) use trie::{Edge, Slot, Trie, TrieBuilder};
 pub(super) use walk::Walker;

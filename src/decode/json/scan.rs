@@ -5,10 +5,7 @@
 //! Every function takes the place where its value starts and returns the place after it, or `None`
 //! if the line is not JSON there. Nothing here recurses or looks at what a value means.
 
-use wide::u8x16;
-
-/// Bytes looked at in one step.
-const BLOCK: usize = 16;
+use super::quoted::string;
 
 /// The containers around a place: one bit each, so that hostile nesting costs an eighth of a byte
 /// for each byte of the line.
@@ -28,7 +25,7 @@ impl Nesting {
     }
 
     #[inline]
-    fn enter(&mut self, is_object: bool) {
+    pub(super) fn enter(&mut self, is_object: bool) {
         if self.depth.is_multiple_of(64) && self.depth > 0 {
             self.outer.push(self.bits);
         }
@@ -37,7 +34,7 @@ impl Nesting {
     }
 
     #[inline]
-    fn leave(&mut self) {
+    pub(super) fn leave(&mut self) {
         self.bits >>= 1;
         self.depth = self.depth.saturating_sub(1);
         if self.depth.is_multiple_of(64) {
@@ -46,8 +43,12 @@ impl Nesting {
     }
 
     #[inline]
-    fn in_object(&self) -> bool {
+    pub(super) fn in_object(&self) -> bool {
         self.bits & 1 == 1
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.depth == 0
     }
 }
 
@@ -55,12 +56,6 @@ impl Nesting {
 #[inline]
 pub(super) fn byte(line: &[u8], at: usize) -> Option<u8> {
     line.get(at).copied()
-}
-
-/// Returns the 16 bytes from `at` on, if there are as many.
-#[inline]
-pub(super) fn block(line: &[u8], at: usize) -> Option<u8x16> {
-    line.get(at..)?.first_chunk::<BLOCK>().map(|&bytes| u8x16::new(bytes))
 }
 
 /// Returns the first place from `at` on that is not white space.
@@ -90,62 +85,6 @@ fn scalar(line: &[u8], at: usize) -> Option<usize> {
         b't' => literal(line, at, b"true"),
         b'f' => literal(line, at, b"false"),
         b'n' => literal(line, at, b"null"),
-        _ => None,
-    }
-}
-
-/// Steps over the rest of a string, from after its opening quote to after its closing one.
-#[inline]
-pub(super) fn string(line: &[u8], mut at: usize) -> Option<usize> {
-    loop {
-        let Some(bytes) = block(line, at) else { return string_tail(line, at) };
-        let special = special(bytes);
-        if special == 0 {
-            at += BLOCK;
-            continue;
-        }
-        at += special.trailing_zeros() as usize;
-        if byte(line, at)? == b'"' {
-            return Some(at + 1);
-        }
-        at = escape(line, at)?;
-    }
-}
-
-/// Marks quotes, backslashes and control characters, the lowest bit for the first byte.
-#[inline]
-fn special(bytes: u8x16) -> u32 {
-    let quote = bytes.simd_eq(u8x16::splat(b'"'));
-    let backslash = bytes.simd_eq(u8x16::splat(b'\\'));
-    let control = bytes.min(u8x16::splat(0x1f)).simd_eq(bytes);
-    (quote | backslash | control).to_bitmask()
-}
-
-/// The end of [`string`] where fewer than 16 bytes are left.
-fn string_tail(line: &[u8], mut at: usize) -> Option<usize> {
-    loop {
-        match byte(line, at)? {
-            b'"' => return Some(at + 1),
-            b'\\' => at = escape(line, at)?,
-            0..=0x1f => return None,
-            _ => at += 1,
-        }
-    }
-}
-
-/// Steps over an escape, which starts with the backslash at `at`. What is no escape at all fails
-/// here, a control character too.
-#[inline]
-fn escape(line: &[u8], at: usize) -> Option<usize> {
-    if byte(line, at)? != b'\\' {
-        return None;
-    }
-    match byte(line, at + 1)? {
-        b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(at + 2),
-        b'u' => {
-            let digits = line.get(at + 2..at + 6)?;
-            digits.iter().all(u8::is_ascii_hexdigit).then_some(at + 6)
-        }
         _ => None,
     }
 }
@@ -268,6 +207,16 @@ mod tests {
         for (line, end) in [
             (r#""a" "#, Some(3)),
             (r#""a\"b""#, Some(6)),
+            (r#""\\""#, Some(4)),
+            (r#""\\\"""#, Some(6)),
+            (r#""\\\""#, None),
+            (r#""a block that ends in a backslash\" and goes on" "#, Some(48)),
+            (r#""thirty characters before thes\\\"" "#, Some(35)),
+            (r#""thirty characters before these\\" "#, Some(34)),
+            (r#""thirty characters before these\x" "#, None),
+            (r#""thirty characters before these\u00e9" "#, Some(38)),
+            (r#""thirty characters before these\u00e" "#, None),
+            (r#""open\"#, None),
             (r#""\u00e9\ud800""#, Some(14)),
             (r#""\u00g9""#, None),
             (r#""\x""#, None),

@@ -5,6 +5,10 @@
 
 use std::borrow::Cow;
 
+use wide::u8x32;
+
+use super::quoted::BLOCK;
+
 /// Returns the text of the JSON string `raw` (quotes included), or `None` if `raw` is of another
 /// type. Borrows where the string has no escapes and is UTF-8.
 pub(in crate::decode) fn string(raw: &[u8]) -> Option<Cow<'_, str>> {
@@ -38,23 +42,66 @@ fn unescape(mut rest: &[u8]) -> String {
 
 /// Appends the text between the quotes of a JSON string to `out`, in which JSON can be looked for
 /// again: bytes that are no UTF-8 stay as they are.
-pub(in crate::decode) fn unescape_into(mut rest: &[u8], out: &mut Vec<u8>) {
-    out.reserve(rest.len());
-    while let Some(at) = memchr::memchr(b'\\', rest) {
-        let (before, escape) = rest.split_at_checked(at).unwrap_or((rest, &[]));
-        out.extend_from_slice(before);
-        // Nearly every escape of JSON in JSON stands for itself.
-        let length = if let Some(&literal @ (b'"' | b'\\' | b'/')) = escape.get(1) {
-            out.push(literal);
-            2
-        } else {
-            let (character, length) = unescape_one(escape);
-            out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
-            length
-        };
-        rest = escape.get(length..).unwrap_or(&[]);
+pub(in crate::decode) fn unescape_into(inner: &[u8], out: &mut Vec<u8>) {
+    let start = out.len();
+    // The text is never longer. Blocks are written whole, and what is too much of them overwritten.
+    out.resize(start + inner.len() + BLOCK + 1, 0);
+    let space = out.get_mut(start..).unwrap_or(&mut []);
+    let spare = unescape_blocks(inner, space).map_or(0, |spare| spare.len());
+    out.truncate(out.len() - spare);
+}
+
+/// Writes the text to `out`, which has more space than it needs by a block and a byte, and returns the
+/// space that is left.
+fn unescape_blocks<'o>(mut rest: &[u8], mut out: &'o mut [u8]) -> Option<&'o mut [u8]> {
+    // What is looked at of a block, and the block that follows its last escape.
+    while let Some(window) = rest.first_chunk::<{ 2 * BLOCK + 2 }>() {
+        let block = window.first_chunk::<BLOCK>()?;
+        *out.first_chunk_mut::<BLOCK>()? = *block;
+        let mut marks = u8x32::new(*block).simd_eq(u8x32::splat(b'\\')).to_bitmask();
+        // Where in the window the text begins that stands at the start of `out` already.
+        let mut start = 0;
+        while marks != 0 {
+            let mark = marks.trailing_zeros() as usize;
+            out = out.get_mut(mark - start..)?;
+            // Nearly every escape of JSON in JSON stands for itself.
+            let &literal @ (b'"' | b'\\' | b'/') = window.get(mark + 1)? else {
+                let (character, length) = unescape_one(window.get(mark..)?);
+                let written = character.encode_utf8(out.get_mut(..4)?).len();
+                out = out.get_mut(written..)?;
+                start = mark + length;
+                break;
+            };
+            start = mark + 2;
+            let [first, text @ ..] = out.first_chunk_mut::<{ BLOCK + 1 }>()?;
+            *first = literal;
+            *text = *window.get(start..)?.first_chunk::<BLOCK>()?;
+            out = out.get_mut(1..)?;
+            marks &= u32::MAX.checked_shl(u32::try_from(start).ok()?).unwrap_or(0);
+        }
+        if marks == 0 && start < BLOCK {
+            out = out.get_mut(BLOCK - start..)?;
+            start = BLOCK;
+        }
+        rest = rest.get(start..)?;
     }
-    out.extend_from_slice(rest);
+    unescape_tail(rest, out)
+}
+
+/// The end of [`unescape_blocks`].
+fn unescape_tail<'o>(mut rest: &[u8], mut out: &'o mut [u8]) -> Option<&'o mut [u8]> {
+    while let Some(&byte) = rest.first() {
+        let (length, written) = if byte == b'\\' {
+            let (character, length) = unescape_one(rest);
+            (length, character.encode_utf8(out.get_mut(..4)?).len())
+        } else {
+            *out.first_mut()? = byte;
+            (1, 1)
+        };
+        out = out.get_mut(written..)?;
+        rest = rest.get(length..).unwrap_or(&[]);
+    }
+    Some(out)
 }
 
 /// Returns the character of the escape at the start of `escape`, and the escape's length.
@@ -116,7 +163,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_string_that_serde_json_can_read_is_read_alike(
-            raw in r#""([a-z\u{80}-\u{10ffff}]|\\[nrtbf/\\"]|\\u[0-9a-dA-D][0-9a-fA-F]{3}|\\ud8[0-9a-f]{2}\\udc[0-9a-f]{2}){0,20}""#
+            raw in r#""([a-z\u{80}-\u{10ffff}]|\\[nrtbf/\\"]|\\u[0-9a-dA-D][0-9a-fA-F]{3}|\\ud8[0-9a-f]{2}\\udc[0-9a-f]{2}){0,60}""#
         ) {
             if let Ok(expected) = serde_json::from_str::<String>(&raw) {
                 let mut bytes = Vec::new();

@@ -6,8 +6,9 @@
 //! remembered changes the speed and never the result. Only keys of objects in which something is
 //! wanted are remembered, up to [`SPELLING_MAX`] bytes each, and nothing can read them back.
 
-use wide::u8x16;
+use wide::u8x32;
 
+use super::quoted;
 use super::scan::{self, Nesting};
 use super::text;
 use super::trie::{NodeId, Slot, Step, Trie, hash};
@@ -37,11 +38,13 @@ enum Found {
     Nothing,
 }
 
-/// One remembered spelling.
+/// One remembered spelling. As large as a line of the processor's cache.
 #[derive(Clone, Copy)]
 struct Guess {
     spelling: [u8; SPELLING_MAX],
-    length: usize,
+    length: u32,
+    /// One bit for each byte of the spelling, as far as it stands in one block.
+    mask: u32,
     /// Place of the guess that followed last time, counted in the whole table.
     next: u32,
     found: Found,
@@ -50,36 +53,45 @@ struct Guess {
 impl Guess {
     /// Matches no JSON: 0xff can't stand where a key is due. If it does, the line is invalid.
     const EMPTY: Self =
-        Self { spelling: [0xff; SPELLING_MAX], length: 1, next: 0, found: Found::Nothing };
+        Self { spelling: [0xff; SPELLING_MAX], length: 1, mask: 1, next: 0, found: Found::Nothing };
 
     /// Tells whether a spelling can be written here without losing another one.
     fn is_free_for(&self, text: &[u8]) -> bool {
-        matches!(self.found, Found::Nothing) || self.spelling.get(..self.length) == Some(text)
+        matches!(self.found, Found::Nothing) || self.text() == Some(text)
+    }
+
+    fn text(&self) -> Option<&[u8]> {
+        self.spelling.get(..self.length as usize)
+    }
+
+    /// Writes another spelling here, unless it is too long to be remembered.
+    fn set(&mut self, text: &[u8], found: Found) {
+        if let (Ok(length), Some(spelling)) =
+            (u32::try_from(text.len()), self.spelling.get_mut(..text.len()))
+        {
+            spelling.copy_from_slice(text);
+            self.length = length;
+            self.mask = !u32::MAX.checked_shl(length).unwrap_or(0);
+            self.found = found;
+        }
     }
 
     /// Tells whether the line continues with this spelling at `at`.
     #[inline]
     fn matches(&self, line: &[u8], at: usize) -> bool {
-        let length = self.length;
-        let mut from = 0;
-        loop {
-            let (Some(text), Some(spelling)) =
-                (scan::block(line, at + from), scan::block(&self.spelling, from))
-            else {
-                return false;
-            };
-            let same: u8x16 = text.simd_eq(spelling);
-            let differs = !same.to_bitmask() & 0xffff;
-            let left = length - from;
-            if left <= 16 {
-                // Nothing differs before the end of the spelling.
-                return differs.trailing_zeros() as usize >= left;
-            }
-            if differs != 0 {
+        if let (Some(text), Some(&spelling)) =
+            (quoted::block(line, at), self.spelling.first_chunk::<{ quoted::BLOCK }>())
+        {
+            let same = text.simd_eq(u8x32::new(spelling)).to_bitmask();
+            if same & self.mask != self.mask {
                 return false;
             }
-            from += 16;
+            if self.length as usize <= quoted::BLOCK {
+                return true;
+            }
         }
+        // A long spelling, or the end of the line is near.
+        line.get(at..at + self.length as usize) == self.text()
     }
 }
 
@@ -111,16 +123,27 @@ impl Walker {
         line: &[u8],
         sink: &mut impl Sink,
     ) -> Root {
-        let mut walk = Walk { line, trie, memory: self, sink };
-        let start = scan::space(line, 0);
-        let end = walk.value(Trie::ROOT, start);
-        match end {
-            Some(end) if scan::space(line, end) == line.len() => match scan::byte(line, start) {
-                Some(b'{') => Root::Object,
-                _ => Root::Other,
-            },
+        match self.walk_first(trie, line, sink) {
+            Some((root, end)) if scan::space(line, end) == line.len() => root,
             _ => Root::Invalid,
         }
+    }
+
+    /// Walks over the first value of `text`, whatever follows it, and returns what it is and where it
+    /// ends. Some places may be reported already if that is `None`.
+    pub(in crate::decode) fn walk_first(
+        &mut self,
+        trie: &Trie,
+        text: &[u8],
+        sink: &mut impl Sink,
+    ) -> Option<(Root, usize)> {
+        let mut walk = Walk { line: text, trie, memory: self, sink };
+        let start = scan::space(text, 0);
+        let end = walk.value(Trie::ROOT, start)?;
+        let root = if scan::byte(text, start)? == b'{' { Root::Object } else { Root::Other };
+        // A guess steps over the white space behind an object.
+        let length = text.get(..end)?.trim_ascii_end().len();
+        Some((root, length))
     }
 }
 
@@ -182,19 +205,25 @@ impl<S: Sink> Walk<'_, S> {
     fn object(&mut self, node: NodeId, mut at: usize) -> Option<usize> {
         let first = node.index() * PLACES;
         let mut last = first;
+        let mut next = self.memory.guesses.get(first)?.next as usize;
         loop {
-            let guess = self.memory.guesses.get(last)?.next as usize;
-            let guessed = self.memory.guesses.get(guess)?;
-            let found = if guessed.matches(self.line, at) {
+            // Needs no guess, as an object nearly always ends without white space.
+            if scan::byte(self.line, at)? == b'}' {
+                return Some(at + 1);
+            }
+            let guess = self.memory.guesses.get(next)?;
+            let found = if guess.matches(self.line, at) {
                 // The spelling may have been remembered with less white space before the value.
-                at = scan::space(self.line, at + guessed.length);
-                last = guess;
-                guessed.found
+                at = scan::space(self.line, at + guess.length as usize);
+                last = next;
+                next = guess.next as usize;
+                guess.found
             } else {
                 let member = self.member(node, last == first, at)?;
                 self.memory.guesses.get_mut(last)?.next = index(member.guess);
                 at = member.at;
                 last = member.guess;
+                next = self.memory.guesses.get(last)?.next as usize;
                 member.found
             };
             at = match found {
@@ -230,7 +259,7 @@ impl<S: Sink> Walk<'_, S> {
             if scan::byte(line, at)? != b'"' {
                 return None;
             }
-            let close = scan::string(line, at + 1)?;
+            let close = quoted::string(line, at + 1)?;
             let quoted = line.get(at + 1..close - 1)?;
             let (step, hash) = self.step(node, quoted);
             (Found::Value(step), scan::colon(line, close)?, hash)
@@ -266,12 +295,8 @@ impl<S: Sink> Walk<'_, S> {
             self.memory.guesses.get(*place).is_some_and(|guess| guess.is_free_for(text))
         };
         let place = places.clone().find(fits).or_else(|| places.clone().next()).unwrap_or(0);
-        if let Some(guess) = self.memory.guesses.get_mut(place)
-            && let Some(spelling) = guess.spelling.get_mut(..text.len())
-        {
-            spelling.copy_from_slice(text);
-            guess.length = text.len();
-            guess.found = found;
+        if let Some(guess) = self.memory.guesses.get_mut(place) {
+            guess.set(text, found);
         }
         place
     }

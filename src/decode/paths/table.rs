@@ -14,6 +14,9 @@
 
 use super::Field;
 
+/// Where lists of events stand.
+const EVENTS: &[&str] = &["logEvents[]", "events[]", "sessionUpdate.sessionResults[]"];
+
 /// Places that stand together, under each of the paths in front of them.
 pub(super) type Group = (&'static [&'static str], &'static [(&'static str, Field)]);
 
@@ -239,6 +242,17 @@ pub(super) const PATHS: &[Group] = &[
         ],
     ),
     (
+        EVENTS,
+        &[
+            ("message", Field::ListedMessage),
+            ("body", Field::ListedMessage),
+            ("id", Field::ListedId),
+            ("eventId", Field::ListedId),
+            ("timestamp", Field::ListedTime),
+            ("", Field::ListedEnd),
+        ],
+    ),
+    (
         &[""],
         &[
             ("eventSource", Field::ApiSource),
@@ -247,6 +261,7 @@ pub(super) const PATHS: &[Group] = &[
             ("awsRegion", Field::ApiRegion),
             ("userIdentity.arn", Field::ApiCaller),
             ("recipientAccountId", Field::ApiAccount),
+            ("requestID", Field::ApiRequestId),
             ("eventID", Field::ApiEventId),
             ("requestParameters.modelId", Field::ApiModelId),
             ("vpcEndpointId", Field::VpcEndpointId),

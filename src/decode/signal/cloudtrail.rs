@@ -39,7 +39,8 @@ pub(super) fn record<'l>(draft: &mut Draft<'_, 'l>) -> Found<'l> {
                 .outcome
         }
     };
-    let endpoint = if draft.raw(Field::VpcEndpointId).is_some() { "vpc" } else { "public" };
+    let vpc_endpoint = draft.raw(Field::VpcEndpointId).is_some();
+    let endpoint = if vpc_endpoint { "vpc" } else { "public" };
     let labels = vec![
         operation,
         outcome_label(outcome),
@@ -49,6 +50,9 @@ pub(super) fn record<'l>(draft: &mut Draft<'_, 'l>) -> Found<'l> {
     let mut record = SignalRecord {
         at: Some(at),
         id: first_text(draft, &[Field::ApiEventId]),
+        request_id: first_text(draft, &[Field::ApiRequestId]),
+        outcome: Some(outcome),
+        context: error_class::Context { vpc_endpoint, retries_exhausted: false },
         account: first_text(draft, &[Field::ApiAccount]),
         region: first_text(draft, &[Field::ApiRegion]),
         model_id: Some(or_unknown(first_text(draft, &[Field::ApiModelId]))),

@@ -77,6 +77,7 @@ pub(super) fn record<'l>(draft: &mut Draft<'_, 'l>, _around: &Context<'l>) -> Fo
     let mut record = SignalRecord {
         at: application::at(draft).ok(),
         id: first_text(draft, &[Field::AppRequestId]),
+        request_id: first_text(draft, &[Field::AppRequestId, Field::RequestId]),
         account: first_text(draft, &[Field::AppAccountId, Field::AccountId]),
         region: first_text(draft, &[Field::Region, Field::AppRegion]).or(region),
         model_id: named,

@@ -43,6 +43,8 @@ pub(super) fn record<'l>(draft: &mut Draft<'_, 'l>) -> Found<'l> {
     let mut record = SignalRecord {
         at,
         id: first_text(draft, &[Field::RequestId]),
+        request_id: first_text(draft, &[Field::RequestId]),
+        outcome: Some(Outcome::Ok),
         account: first_text(draft, &[Field::AccountId]),
         region: first_text(draft, &[Field::Region]),
         ..SignalRecord::new(RecordKind::ApiGateway)
@@ -56,6 +58,7 @@ pub(super) fn record<'l>(draft: &mut Draft<'_, 'l>) -> Found<'l> {
     };
     record.count(Signal::GatewayRequests, vec![path.clone(), status_label], 1);
     if let Some(outcome) = failure(draft, status) {
+        record.outcome = Some(outcome);
         let labels = vec![path.clone(), outcome_label(outcome)];
         record.count(Signal::GatewayErrors, labels, 1);
     }

@@ -58,6 +58,7 @@ pub(super) fn record<'l>(draft: &mut Draft<'_, 'l>, around: &Context<'l>) -> Fou
                 return Found::Ignored;
             }
             let labels = vec![function(), outcome_label(outcome)];
+            record.outcome = Some(outcome);
             record.count(Signal::LambdaInitFailures, labels, 1);
         }
         "platform.logsDropped" => {
@@ -98,7 +99,9 @@ pub(super) fn report<'l>(report: &'l str, around: &Context<'l>) -> Found<'l> {
 
 fn add_run<'l>(record: &mut SignalRecord<'l>, run: Run<'l>, function: Cow<'l, str>) {
     let labels = || vec![function.clone()];
-    record.id = run.request_id.map(|id| Cow::Owned(format!("{id} {}", run.duration)));
+    record.id = run.request_id.as_ref().map(|id| Cow::Owned(format!("{id} {}", run.duration)));
+    record.request_id = run.request_id;
+    record.outcome = Some(run.outcome);
     let outcome = vec![function.clone(), outcome_label(run.outcome)];
     record.count(Signal::LambdaInvocations, outcome, 1);
     record.observe(Signal::LambdaInitDuration, labels(), run.init_us);
@@ -131,6 +134,7 @@ pub(super) fn init_report<'l>(init: &'l str, around: &Context<'l>) -> Found<'l> 
     }
     let mut record = SignalRecord::new(RecordKind::Lambda);
     let function = or_unknown(around.function().map(Cow::Borrowed));
+    record.outcome = Some(outcome);
     record.count(Signal::LambdaInitFailures, vec![function, outcome_label(outcome)], 1);
     Found::Signal(record)
 }

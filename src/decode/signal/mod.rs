@@ -22,7 +22,7 @@ use std::borrow::Cow;
 
 use super::draft::Draft;
 use super::paths::Field;
-use crate::model::error_class::ErrorClass;
+use crate::model::error_class::{self, ErrorClass};
 use crate::model::names::{Outcome, RecordKind, Reject};
 use crate::model::signal::Signal;
 use crate::model::time::UnixMillis;
@@ -39,6 +39,12 @@ pub struct SignalRecord<'l> {
     pub at: Option<UnixMillis>,
     /// What tells the record from all others of its kind.
     pub id: Option<Cow<'l, str>>,
+    /// Id of the request or run, as logged.
+    pub request_id: Option<Cow<'l, str>>,
+    /// How what happened ended; nothing for what only measures.
+    pub outcome: Option<Outcome>,
+    /// What else is known of a failure.
+    pub context: error_class::Context,
     /// AWS account id.
     pub account: Option<Cow<'l, str>>,
     /// Region.
@@ -80,6 +86,9 @@ impl<'l> SignalRecord<'l> {
             kind,
             at: None,
             id: None,
+            request_id: None,
+            outcome: None,
+            context: error_class::Context::default(),
             account: None,
             region: None,
             model_id: None,
@@ -154,6 +163,8 @@ fn outcome_label(outcome: Outcome) -> Cow<'static, str> {
 /// Adds an error of a log to `record`, with what it tells of retries.
 fn add_error(record: &mut SignalRecord<'_>, class: ErrorClass) {
     let labels = || vec![outcome_label(class.outcome)];
+    record.outcome = Some(class.outcome);
+    record.context.retries_exhausted = class.retries_exhausted.is_some();
     record.count(Signal::LogErrors, labels(), 1);
     if let Some(retries) = class.retries_exhausted {
         record.count(Signal::LogRetries, labels(), u64::from(retries));

@@ -165,6 +165,7 @@ impl FileSource {
             log: id,
             span,
             lines: chunk.lines,
+            frames: chunk.frames,
             position: std::sync::Arc::new(log.position.clone()),
             oversized_lines: chunk.oversized,
             truncated_lines: chunk.truncated,
@@ -297,19 +298,27 @@ impl FileSource {
 
     fn finish_tail(&mut self, id: LogId, emit: Emit<'_>) -> ControlFlow<()> {
         let (line_bytes_max, is_whole_record) = (self.config.line_bytes_max, self.is_whole_record);
-        match self.prepare(id) {
-            Ready::Yes => {}
-            Ready::No => return ControlFlow::Continue(()),
-            Ready::Rewritten => return self.cut_between(id, emit),
-        }
-        let Some(log) = self.logs.get_mut(&id) else { return ControlFlow::Continue(()) };
-        match log.read_tail(line_bytes_max, is_whole_record) {
-            Ok(Step::Lines(chunk)) => self.emit(id, chunk, 0, emit).map_continue(drop),
-            Ok(Step::Idle) => ControlFlow::Continue(()),
-            Ok(Step::Rewritten) => self.cut_between(id, emit),
-            Err(error) => {
-                self.failed(id, error);
-                ControlFlow::Continue(())
+        loop {
+            match self.prepare(id) {
+                Ready::Yes => {}
+                Ready::No => return ControlFlow::Continue(()),
+                Ready::Rewritten => return self.cut_between(id, emit),
+            }
+            let Some(log) = self.logs.get_mut(&id) else { return ControlFlow::Continue(()) };
+            match log.read_tail(line_bytes_max, is_whole_record) {
+                Ok(Step::Lines(chunk)) => {
+                    let is_all = !log.has_tail();
+                    self.emit(id, chunk, 0, emit)?;
+                    if is_all {
+                        return ControlFlow::Continue(());
+                    }
+                }
+                Ok(Step::Idle) => return ControlFlow::Continue(()),
+                Ok(Step::Rewritten) => return self.cut_between(id, emit),
+                Err(error) => {
+                    self.failed(id, error);
+                    return ControlFlow::Continue(());
+                }
             }
         }
     }

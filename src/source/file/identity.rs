@@ -1,6 +1,6 @@
 //! How a file is known again: the hash of its head, and marks along what was read.
 //!
-//! Pure but for reading content. The marks at the first line ends are never thinned out: through
+//! Pure but for reading content. The marks at the ends of the first lines and frames are never thinned out: through
 //! them files that are shorter than the hashed head can be told apart.
 
 use std::collections::BTreeMap;
@@ -8,10 +8,11 @@ use std::io;
 
 use super::content::Content;
 use super::lines::whole_len;
+use crate::decode::frame::{Rule, cut, units};
 use crate::ledger::position::{HEAD_BYTES_MAX, LogPosition, MARK_BYTES, MARKS_MAX, Mark};
 use crate::model::hash::stored_hash;
 
-/// How many of the first line ends are kept as marks for good.
+/// How many of the ends of the first units are kept as marks for good.
 const HEAD_MARKS_MAX: usize = 6;
 /// Distance of marks within one large batch.
 const MARK_STEP_BYTES: usize = 64 << 10;
@@ -82,7 +83,7 @@ pub(super) fn advance(
 }
 
 fn mark_head(position: &mut LogPosition, head: &[u8], from: u64) {
-    for end in line_ends(head).take(HEAD_MARKS_MAX) {
+    for end in unit_ends(head).take(HEAD_MARKS_MAX) {
         if end as u64 > from {
             let start = end.saturating_sub(usize::try_from(MARK_BYTES).unwrap_or(end));
             let hash = stored_hash(head.get(start..end).unwrap_or_default());
@@ -91,8 +92,14 @@ fn mark_head(position: &mut LogPosition, head: &[u8], from: u64) {
     }
 }
 
-fn line_ends(bytes: &[u8]) -> impl Iterator<Item = usize> {
-    memchr::memchr_iter(b'\n', bytes).map(|at| at.saturating_add(1))
+/// Where the whole units of the head of a file end. The line limit is left aside: it may change,
+/// and the same bytes must have the same ends whoever looks at them.
+fn unit_ends(head: &[u8]) -> impl Iterator<Item = usize> {
+    let rule = Rule { line_bytes_max: head.len(), mid_line: false, is_finished: false };
+    let cut = cut(head, rule);
+    let whole = head.get(..cut.whole).unwrap_or_default();
+    let ends: Vec<usize> = units(whole, &cut.frames).map(|unit| unit.range.end).collect();
+    ends.into_iter()
 }
 
 fn mark_steps(position: &mut LogPosition, raw: &[u8], to: u64) {
@@ -132,6 +139,8 @@ fn push_mark(position: &mut LogPosition, mark: Mark) {
 pub(super) struct Probe {
     /// First bytes of the file.
     head: Vec<u8>,
+    /// Where the units of `head` end.
+    ends: Vec<u64>,
     /// Length of the file as it was found; of gzip, how far it was decoded.
     pub(super) len: u64,
     hashes: BTreeMap<u64, Option<u64>>,
@@ -146,14 +155,21 @@ impl Probe {
         let mut head = Vec::new();
         content.read_at(0, usize::try_from(limit).unwrap_or(0), &mut head)?;
         let len = if content.compressed() { head.len() as u64 } else { size };
-        Ok(Self { head, len, hashes: BTreeMap::new(), head_hash: std::cell::Cell::new((0, 0)) })
+        let ends = unit_ends(&head).map(|end| end as u64).collect();
+        Ok(Self {
+            head,
+            ends,
+            len,
+            hashes: BTreeMap::new(),
+            head_hash: std::cell::Cell::new((0, 0)),
+        })
     }
 
     /// Returns whether the file may have begun like the log.
     pub(super) fn may_begin_like(&self, position: &LogPosition) -> bool {
-        let same_ends = line_ends(&self.head).take(HEAD_MARKS_MAX).all(|end| {
-            end as u64 > position.head_bytes
-                || position.marks.iter().take(HEAD_MARKS_MAX).any(|mark| mark.at == end as u64)
+        let same_ends = self.ends.iter().take(HEAD_MARKS_MAX).all(|&end| {
+            end > position.head_bytes
+                || position.marks.iter().take(HEAD_MARKS_MAX).any(|mark| mark.at == end)
         });
         let same_head = || {
             let hash = self.hash_of_head(position.head_bytes);
@@ -172,9 +188,8 @@ impl Probe {
         Some(hash)
     }
 
-    fn is_within_first_line(&self, offset: u64) -> bool {
-        let read = usize::try_from(offset).ok().and_then(|offset| self.head.get(..offset));
-        read.is_some_and(|read| !read.contains(&b'\n'))
+    fn is_within_first_unit(&self, offset: u64) -> bool {
+        offset <= self.head.len() as u64 && self.ends.first().is_none_or(|&end| end > offset)
     }
 
     /// Reads what the marks of all `logs` cover, forwards, once.
@@ -228,17 +243,16 @@ impl Probe {
             known_to = mark.at;
         }
         match self.len.cmp(&position.offset) {
-            // Half a line that was given up is how every log begins: it identifies none.
-            std::cmp::Ordering::Greater if self.is_within_first_line(position.offset) => {
+            // Half a record that was given up is how every log begins: it identifies none.
+            std::cmp::Ordering::Greater if self.is_within_first_unit(position.offset) => {
                 return Relation::Distinct;
             }
             std::cmp::Ordering::Greater => return Relation::Continues,
             std::cmp::Ordering::Equal => return Relation::Same,
             std::cmp::Ordering::Less => {}
         }
-        let last_line_end = whole_len(&self.head) as u64;
-        let told_by_lines = last_line_end > 0 && known_to >= last_line_end;
-        if self.len >= position.head_bytes || told_by_lines {
+        let told_by_units = self.ends.last().is_some_and(|&end| known_to >= end);
+        if self.len >= position.head_bytes || told_by_units {
             Relation::Prefix
         } else {
             Relation::Unclear

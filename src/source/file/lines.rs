@@ -1,16 +1,24 @@
-//! Whole lines out of chunks of bytes: where a line ends, which lines are too long, what is padding.
+//! Whole units (lines and frames, see `decode::frame`) out of chunks of bytes: which are too long,
+//! what is padding.
 //!
 //! Pure functions and a chunker over any reader (`scan`, stdin). It must never look into a line:
-//! a line is the bytes up to a line feed. NUL bytes before a line are padding: they are what a
-//! writer without `O_APPEND` leaves behind when its file is truncated under it.
+//! where one ends and which belong together is told by `decode::frame`. NUL bytes before a line are
+//! padding: they are what a writer without `O_APPEND` leaves behind when its file is truncated under
+//! it.
 
 use std::io::{self, Read};
+use std::ops::Range;
 
-/// Whole lines that are short enough, and how many were not.
+use crate::decode::frame::{Rule, cut, units};
+
+/// Whole units that are short enough, and how many were not.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Admitted {
-    /// Lines, each with its line feed; only the last line of an input may lack it.
+    /// Lines, each with its line feed, and frames, which may end without one; so may the last line
+    /// of an input.
     pub lines: Vec<u8>,
+    /// Where in `lines` the frames are.
+    pub frames: Vec<Range<usize>>,
     /// Lines that were left out because they are longer than the limit.
     pub oversized: u64,
     /// Where in the input the first of these bytes stood, left out or not.
@@ -27,6 +35,17 @@ impl Admitted {
         let missing = last.map_or(0, |&(_, missing)| missing);
         self.from.saturating_add(place as u64).saturating_add(missing)
     }
+
+    /// Takes `line` without its padding, before which `missing` bytes of the input are left out.
+    fn take(&mut self, line: &[u8], missing: &mut usize) {
+        let text = without_padding(line);
+        *missing = missing.saturating_add(line.len().saturating_sub(text.len()));
+        let noted = self.left_out.last().map_or(0, |&(_, missing)| missing);
+        if *missing as u64 != noted {
+            self.left_out.push((self.lines.len(), *missing as u64));
+        }
+        self.lines.extend_from_slice(text);
+    }
 }
 
 /// Returns how many bytes of `bytes` are whole lines.
@@ -40,46 +59,63 @@ pub fn without_padding(line: &[u8]) -> &[u8] {
     line.get(padding..).unwrap_or_default()
 }
 
-/// Leaves out the lines of `lines` that are longer than `line_bytes_max` (line feed not counted)
-/// and the padding before lines. Costs one scan for NUL where nothing can be too long.
-pub fn admit(lines: Vec<u8>, line_bytes_max: usize) -> Admitted {
-    if lines.len() <= line_bytes_max && memchr::memchr(0, &lines).is_none() {
-        return Admitted { lines, ..Admitted::default() };
+/// Whole units as they stand in the log.
+#[derive(Debug, Default)]
+pub struct Raw {
+    /// The bytes.
+    pub bytes: Vec<u8>,
+    /// Where in the bytes the frames are.
+    pub frames: Vec<Range<usize>>,
+    /// Whether there may be NULs.
+    pub has_nul: bool,
+}
+
+/// Leaves out the lines of `raw` that are longer than `line_bytes_max` (line feed not counted) and
+/// the padding before lines. Costs nothing where nothing can be too long.
+pub fn admit(raw: Raw, line_bytes_max: usize) -> Admitted {
+    let Raw { bytes, frames, has_nul } = raw;
+    if bytes.len() <= line_bytes_max && !has_nul {
+        return Admitted { lines: bytes, frames, ..Admitted::default() };
     }
-    let mut admitted = Admitted { lines: Vec::with_capacity(lines.len()), ..Admitted::default() };
-    let (mut missing, mut noted) = (0_usize, 0_usize);
-    for padded in lines.split_inclusive(|&byte| byte == b'\n') {
-        let line = without_padding(padded);
-        let text = line.strip_suffix(b"\n").unwrap_or(line);
-        missing = missing.saturating_add(padded.len().saturating_sub(line.len()));
-        if text.len() > line_bytes_max {
-            admitted.oversized = admitted.oversized.saturating_add(1);
-            missing = missing.saturating_add(line.len());
+    let mut admitted = Admitted { lines: Vec::with_capacity(bytes.len()), ..Admitted::default() };
+    let mut missing = 0_usize;
+    for unit in units(&bytes, &frames) {
+        let text = bytes.get(unit.range).unwrap_or_default();
+        if unit.is_frame {
+            let from = admitted.lines.len();
+            text.split_inclusive(|&byte| byte == b'\n')
+                .for_each(|line| admitted.take(line, &mut missing));
+            admitted.frames.push(from..admitted.lines.len());
             continue;
         }
-        if missing != noted {
-            noted = missing;
-            admitted.left_out.push((admitted.lines.len(), missing as u64));
+        let line = without_padding(text);
+        if line.strip_suffix(b"\n").unwrap_or(line).len() > line_bytes_max {
+            admitted.oversized = admitted.oversized.saturating_add(1);
+            missing = missing.saturating_add(text.len());
+        } else {
+            admitted.take(text, &mut missing);
         }
-        admitted.lines.extend_from_slice(line);
     }
     admitted
 }
 
-/// Cuts what a reader gives into chunks of whole lines.
+/// Cuts what a reader gives into chunks of whole units.
 ///
-/// Holds one chunk and one line at most, however long a line is.
+/// Holds one chunk and one unit at most, however long a line is.
 #[derive(Debug)]
 pub struct LineChunks<R> {
     reader: R,
     chunk_bytes: usize,
     line_bytes_max: usize,
     carry: Vec<u8>,
+    /// Memory for the next chunk, see [`Self::give_back`].
+    spare: Vec<u8>,
     /// Where in the input `carry` begins.
     at: u64,
-    /// How much of `carry` is known to hold no line feed.
-    scanned: usize,
-    skipping: bool,
+    /// Whether `carry` begins in the middle of a line.
+    mid_line: bool,
+    /// How much of `carry` is known to hold no whole unit.
+    searched: usize,
     oversized: u64,
     ended: bool,
 }
@@ -93,57 +129,73 @@ impl<R: Read> LineChunks<R> {
             chunk_bytes: chunk_bytes.max(1),
             line_bytes_max,
             carry: Vec::new(),
+            spare: Vec::new(),
             at: 0,
-            scanned: 0,
-            skipping: false,
+            mid_line: false,
+            searched: 0,
             oversized: 0,
             ended: false,
         }
     }
 
-    /// Returns the next whole lines, or `None` after the last one.
+    /// Returns the next whole units, or `None` after the last one.
     ///
     /// The last line of the input is returned also without a line feed. Fails as the reader
-    /// fails; all whole lines before the failure were returned by then or follow on the next call.
+    /// fails; all whole units before the failure were returned by then or follow on the next call.
     pub fn next_chunk(&mut self) -> io::Result<Option<Admitted>> {
         loop {
-            if self.skipping {
-                self.skip_line()?;
-                self.skipping = false;
-                self.scanned = 0;
-                self.oversized = self.oversized.saturating_add(1);
-            }
-            let fresh = self.carry.get(self.scanned..).unwrap_or_default();
-            let whole = match whole_len(fresh) {
-                0 if self.ended => self.carry.len(),
-                0 => 0,
-                whole => self.scanned.saturating_add(whole),
+            // What is open is looked at again when there is twice as much of it, but what is
+            // held stays near the limit.
+            let more = self.searched.min(self.line_bytes_max).max(self.chunk_bytes);
+            self.fill(self.searched.saturating_add(more))?;
+            let rule = Rule {
+                line_bytes_max: self.line_bytes_max,
+                mid_line: self.mid_line,
+                is_finished: self.ended,
             };
-            if whole > 0 {
-                let rest = self.carry.split_off(whole);
-                let lines = std::mem::replace(&mut self.carry, rest);
-                self.scanned = self.carry.len();
-                let mut admitted = admit(lines, self.line_bytes_max);
+            let cut = cut(&self.carry, rule);
+            if cut.whole > 0 {
+                let mut rest = std::mem::take(&mut self.spare);
+                rest.extend_from_slice(self.carry.get(cut.whole..).unwrap_or_default());
+                let mut bytes = std::mem::replace(&mut self.carry, rest);
+                bytes.truncate(cut.whole);
+                self.searched = 0;
+                self.mid_line = !bytes.ends_with(b"\n");
+                let raw = Raw { bytes, frames: cut.frames, has_nul: cut.has_nul };
+                let mut admitted = admit(raw, self.line_bytes_max);
                 admitted.oversized += std::mem::take(&mut self.oversized);
                 admitted.from = self.at;
-                self.at = self.at.saturating_add(whole as u64);
+                self.at = self.at.saturating_add(cut.whole as u64);
                 return Ok(Some(admitted));
+            }
+            if cut.is_too_long {
+                self.skip_line()?;
+                continue;
             }
             if self.ended {
                 let oversized = std::mem::take(&mut self.oversized);
                 let nothing = Admitted { oversized, from: self.at, ..Admitted::default() };
                 return Ok((oversized > 0).then_some(nothing));
             }
-            self.scanned = self.carry.len();
-            self.skipping = without_padding(&self.carry).len() > self.line_bytes_max;
-            if !self.skipping {
-                self.fill()?;
-            }
+            self.searched = self.carry.len();
+        }
+    }
+
+    /// Takes back the memory of a chunk that is done with, for a next one: fresh memory costs more
+    /// than to read into it.
+    pub fn give_back(&mut self, chunk: Admitted) {
+        let mut lines = chunk.lines;
+        if lines.capacity() <= self.chunk_bytes.saturating_mul(4) {
+            lines.clear();
+            self.spare = lines;
         }
     }
 
     /// Drops the rest of a line that is too long, with its line feed.
     fn skip_line(&mut self) -> io::Result<()> {
+        self.oversized = self.oversized.saturating_add(1);
+        self.mid_line = false;
+        self.searched = 0;
         loop {
             if let Some(end) = memchr::memchr(b'\n', &self.carry) {
                 drop(self.carry.drain(..=end));
@@ -155,15 +207,19 @@ impl<R: Read> LineChunks<R> {
             if self.ended {
                 return Ok(());
             }
-            self.fill()?;
+            self.fill(self.chunk_bytes)?;
         }
     }
 
-    /// Appends up to a chunk to what is carried.
-    fn fill(&mut self) -> io::Result<()> {
-        let wanted = u64::try_from(self.chunk_bytes).unwrap_or(u64::MAX);
-        let read = self.reader.by_ref().take(wanted).read_to_end(&mut self.carry)?;
-        self.ended = read < self.chunk_bytes;
+    /// Reads until `wanted` bytes are carried or the input ends.
+    fn fill(&mut self, wanted: usize) -> io::Result<()> {
+        let missing = wanted.saturating_sub(self.carry.len());
+        if missing > 0 && !self.ended {
+            let wanted = u64::try_from(missing).unwrap_or(u64::MAX);
+            self.carry.reserve(missing);
+            let read = self.reader.by_ref().take(wanted).read_to_end(&mut self.carry)?;
+            self.ended = read < missing;
+        }
         Ok(())
     }
 }
@@ -211,6 +267,44 @@ mod tests {
             }
             prop_assert_eq!((lines, oversized), plain(&input, max));
         }
+    }
+
+    /// Every unit with its place in the input, and how many lines were too long.
+    fn chunked(input: &[u8], chunk: usize, max: usize) -> (Vec<(u64, Vec<u8>)>, u64) {
+        let mut chunks = LineChunks::new(input, chunk, max);
+        let (mut found, mut oversized) = (Vec::new(), 0);
+        while let Some(part) = chunks.next_chunk().unwrap() {
+            for unit in units(&part.lines, &part.frames) {
+                let text = part.lines[unit.range.clone()].to_vec();
+                found.push((part.offset_of(unit.range.start), text));
+            }
+            oversized += part.oversized;
+        }
+        (found, oversized)
+    }
+
+    proptest! {
+        #[test]
+        fn chunks_of_any_size_give_the_same_units(
+            input in prop::collection::vec(
+                prop::sample::select(&["{", "}", "[", "]", ",", ":", "\"a\"", "1", "\n", "\n", "\0", " ", "{}\n"][..]),
+                0..40,
+            ),
+            chunk in 1_usize..40,
+            max in 1_usize..30,
+        ) {
+            let input = input.concat();
+            let whole = chunked(input.as_bytes(), 1 << 20, max);
+            prop_assert_eq!(chunked(input.as_bytes(), chunk, max), whole);
+        }
+    }
+
+    #[test]
+    fn documents_in_a_line_of_many_megabytes_are_each_found() {
+        let documents = "{\"a\":[1,2,3]}".repeat(10_000);
+        let (found, oversized) = chunked(documents.as_bytes(), 4096, 1000);
+        assert_eq!((found.len(), oversized), (10_000, 0));
+        assert_eq!(found[9_999], (9_999 * 13, b"{\"a\":[1,2,3]}".to_vec()));
     }
 
     #[test]

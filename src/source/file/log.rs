@@ -1,22 +1,23 @@
-//! One known generation of a log, and how its next lines are read.
+//! One known generation of a log, and how its next lines are taken from it.
 //!
-//! It reads whole lines and verifies after reading that the file is still the one it read. It must
+//! It takes whole units and verifies after reading that the file is still the one it read. It must
 //! never emit: the caller gets what was read together with the position that belongs to it.
 
 use std::io;
+use std::ops::Range;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use super::content::{Content, FileKey, GzipEnd};
 use super::identity::advance;
-use super::lines::{admit, whole_len, without_padding};
+use super::lines::{Raw, admit};
+use super::reader::{Piece, Reader};
+use crate::decode::frame::units;
 use crate::ledger::position::LogPosition;
 use crate::source::FileChange;
 
 /// Bytes read at a time, and about the size of a batch.
 pub(super) const CHUNK_BYTES: usize = 256 << 10;
-/// Bytes scanned at a time where a line is only measured.
-const SCAN_BYTES: usize = 64 << 10;
 
 /// A generation that is in the ledger or is about to be.
 #[expect(clippy::struct_excessive_bools, reason = "independent facts, each with its own cause")]
@@ -57,7 +58,7 @@ pub(super) struct Log {
     pub(super) changed_ms: i64,
     /// Whether the content must be checked before it is read on.
     pub(super) unchecked: bool,
-    /// Bytes from the offset to here hold no line feed.
+    /// Bytes from the offset to here hold no whole line or frame.
     pub(super) scanned_to: u64,
     /// Where the uncompressed content ends, once it was read to its end.
     pub(super) gzip_end: Option<GzipEnd>,
@@ -77,6 +78,7 @@ pub(super) struct Log {
 pub(super) struct Chunk {
     pub(super) from: u64,
     pub(super) lines: Vec<u8>,
+    pub(super) frames: Vec<Range<usize>>,
     pub(super) oversized: u64,
     pub(super) truncated: u64,
 }
@@ -85,7 +87,7 @@ pub(super) struct Chunk {
 #[derive(Debug)]
 pub(super) enum Step {
     Lines(Chunk),
-    /// No whole line is left.
+    /// No whole line or frame is left.
     Idle,
     /// The content before the position changed: another generation.
     Rewritten,
@@ -153,7 +155,7 @@ impl Log {
         self.size.saturating_sub(self.scanned_to.max(self.position.offset))
     }
 
-    /// Whether bytes behind the position wait for the end of their line.
+    /// Whether bytes behind the position wait for the end of their line or frame.
     pub(super) fn has_tail(&self) -> bool {
         self.scanned_to > self.position.offset
     }
@@ -215,14 +217,12 @@ impl Log {
         self.is_alive() && !self.held && !self.settled && self.limit() > self.position.offset
     }
 
-    /// Reads the next whole lines, at most about `bytes` of them, and moves the position.
+    /// Reads the next whole lines and frames, at most about `bytes` of them, and moves the position.
     pub(super) fn read(&mut self, bytes: usize, line_bytes_max: usize) -> io::Result<Step> {
         let limit = self.limit();
         let Some(content) = self.content.as_mut() else { return Ok(Step::Idle) };
-        let from = self.position.offset;
-        let mut reader = Reader { content, from, limit, line_bytes_max };
-        let piece = reader.next(self.scanned_to, bytes)?;
-        let piece = match piece {
+        let mut reader = Reader { content, from: self.position.offset, limit, line_bytes_max };
+        match reader.next(self.scanned_to, bytes)? {
             Piece::None { scanned_to } => {
                 self.scanned_to = scanned_to;
                 self.settled = true;
@@ -230,164 +230,72 @@ impl Log {
                 if self.position.compressed {
                     self.owed_to = self.owed_to.max(scanned_to);
                 }
-                return Ok(Step::Idle);
+                Ok(Step::Idle)
             }
-            Piece::Lines(piece) => piece,
-        };
-        self.take(piece, line_bytes_max)
+            Piece::Units { raw, to } => self.take(raw, to, line_bytes_max),
+            Piece::TooLong { to } => self.skip(to, line_bytes_max),
+        }
     }
 
-    /// Takes what follows the last line feed of a finished file: as a line if it is a whole
-    /// record, else as truncated.
+    /// Takes what is open at the end of a finished file. What has no line feed there is a unit if
+    /// it is a whole record, else it is truncated.
+    ///
+    /// Does not take all at once if it is too long for one unit.
     pub(super) fn read_tail(
         &mut self,
         line_bytes_max: usize,
         is_whole_record: fn(&[u8]) -> bool,
     ) -> io::Result<Step> {
-        let (from, to) = (self.position.offset, self.scanned_to);
+        let (from, limit) = (self.position.offset, self.scanned_to);
         let Some(content) = self.content.as_mut() else { return Ok(Step::Idle) };
-        let length = to.saturating_sub(from);
-        if length > (line_bytes_max as u64).saturating_add(1) {
-            let piece = RawPiece { raw: Vec::new(), to, oversized: 1 };
-            return self.take(piece, line_bytes_max);
-        }
-        let Some(raw) = content.range(from, to)? else { return Ok(Step::Rewritten) };
-        let step = self.take(RawPiece { raw, to, oversized: 0 }, line_bytes_max)?;
+        let mut reader = Reader { content, from, limit, line_bytes_max };
+        let step = match reader.rest()? {
+            None => return Ok(Step::Rewritten),
+            Some(Piece::Units { raw, to }) => self.take(raw, to, line_bytes_max)?,
+            Some(_) => self.skip(limit, line_bytes_max)?,
+        };
         let Step::Lines(mut chunk) = step else { return Ok(step) };
-        if !chunk.lines.is_empty() && !is_whole_record(&chunk.lines) {
-            chunk.lines.clear();
-            chunk.truncated = 1;
+        self.scanned_to = limit;
+        if self.position.offset == limit {
+            chunk.judge_end(is_whole_record);
         }
         Ok(Step::Lines(chunk))
     }
 
-    fn take(&mut self, piece: RawPiece, line_bytes_max: usize) -> io::Result<Step> {
+    fn skip(&mut self, to: u64, line_bytes_max: usize) -> io::Result<Step> {
+        let step = self.take(Raw::default(), to, line_bytes_max)?;
+        let Step::Lines(chunk) = step else { return Ok(step) };
+        Ok(Step::Lines(Chunk { oversized: 1, ..chunk }))
+    }
+
+    fn take(&mut self, raw: Raw, to: u64, line_bytes_max: usize) -> io::Result<Step> {
         let from = self.position.offset;
         let Some(content) = self.content.as_mut() else { return Ok(Step::Idle) };
         let mut moved = self.position.clone();
-        if !advance(content, &mut moved, &piece.raw, piece.to)? {
+        if !advance(content, &mut moved, &raw.bytes, to)? {
             return Ok(Step::Rewritten);
         }
-        content.release(piece.to);
+        content.release(to);
         moved.modified_ns = self.modified_ns;
         self.position = moved;
-        self.scanned_to = piece.to;
-        self.owed_to = self.owed_to.max(piece.to);
-        let admitted = admit(piece.raw, line_bytes_max);
-        let oversized = admitted.oversized.saturating_add(piece.oversized);
-        Ok(Step::Lines(Chunk { from, lines: admitted.lines, oversized, truncated: 0 }))
+        self.scanned_to = to;
+        self.owed_to = self.owed_to.max(to);
+        let admitted = admit(raw, line_bytes_max);
+        let (lines, frames, oversized) = (admitted.lines, admitted.frames, admitted.oversized);
+        Ok(Step::Lines(Chunk { from, lines, frames, oversized, truncated: 0 }))
     }
 }
 
-struct RawPiece {
-    raw: Vec<u8>,
-    to: u64,
-    oversized: u64,
-}
-
-enum Piece {
-    Lines(RawPiece),
-    None { scanned_to: u64 },
-}
-
-struct Reader<'c> {
-    content: &'c mut Content,
-    from: u64,
-    limit: u64,
-    line_bytes_max: usize,
-}
-
-impl Reader<'_> {
-    fn next(&mut self, scanned_to: u64, bytes: usize) -> io::Result<Piece> {
-        let mut raw = Vec::new();
-        if scanned_to <= self.from {
-            let bytes = self.clip(self.from, bytes);
-            self.content.read_at(self.from, bytes, &mut raw)?;
-            let whole = whole_len(&raw);
-            if whole > 0 {
-                raw.truncate(whole);
-                let to = self.from.saturating_add(whole as u64);
-                return Ok(Piece::Lines(RawPiece { raw, to, oversized: 0 }));
-            }
+impl Chunk {
+    /// Leaves out what has no line feed at the end of a finished file, unless it is a record.
+    fn judge_end(&mut self, is_whole_record: fn(&[u8]) -> bool) {
+        let Some(last) = units(&self.lines, &self.frames).last() else { return };
+        let Some(text) = self.lines.get(last.range.clone()) else { return };
+        if text.ends_with(b"\n") || is_whole_record(text) {
+            return;
         }
-        // A line that is longer than a chunk, or that was half-written at the last look: it is
-        // found again in the file, since thousands of files can't each keep a buffer.
-        let padding = self.padding(&raw)?;
-        let searched = self.from.saturating_add(raw.len() as u64).max(scanned_to);
-        let start = self.from.saturating_add(padding);
-        let text = raw.iter().rposition(|&byte| byte != 0).map_or(0, |at| at.saturating_add(1));
-        let text_to = self.from.saturating_add(text as u64).max(scanned_to);
-        drop(raw);
-        match self.find_line_end(searched, start, text_to)? {
-            Err(scanned_to) => Ok(Piece::None { scanned_to }),
-            Ok(to) => self.long_line(start, to),
-        }
-    }
-
-    fn long_line(&mut self, start: u64, to: u64) -> io::Result<Piece> {
-        let length = to.saturating_sub(start).saturating_sub(1);
-        if length > self.line_bytes_max as u64 {
-            return Ok(Piece::Lines(RawPiece { raw: Vec::new(), to, oversized: 1 }));
-        }
-        Ok(match self.content.range(start, to)? {
-            Some(raw) => Piece::Lines(RawPiece { raw, to, oversized: 0 }),
-            None => Piece::None { scanned_to: self.from },
-        })
-    }
-
-    fn clip(&self, at: u64, bytes: usize) -> usize {
-        usize::try_from(self.limit.saturating_sub(at)).unwrap_or(usize::MAX).min(bytes)
-    }
-
-    /// Counts the NULs before the line, whose first bytes may be in `raw` already.
-    fn padding(&mut self, raw: &[u8]) -> io::Result<u64> {
-        let mut piece = raw.to_vec();
-        let mut padding = 0_u64;
-        loop {
-            if piece.is_empty() {
-                let at = self.from.saturating_add(padding);
-                let bytes = self.clip(at, SCAN_BYTES);
-                if self.content.read_at(at, bytes, &mut piece)? == 0 {
-                    return Ok(padding);
-                }
-            }
-            let rest = without_padding(&piece).len();
-            padding = padding.saturating_add(piece.len().saturating_sub(rest) as u64);
-            if rest > 0 {
-                return Ok(padding);
-            }
-            piece.clear();
-        }
-    }
-
-    /// Returns where the line ends, or how far there is none. A file may be filled with NULs in
-    /// advance, so NULs at its end do not count as looked at.
-    fn find_line_end(
-        &mut self,
-        from: u64,
-        start: u64,
-        text_to: u64,
-    ) -> io::Result<Result<u64, u64>> {
-        let mut at = from;
-        let mut scanned_to = text_to;
-        let mut piece = Vec::new();
-        loop {
-            piece.clear();
-            let bytes = self.clip(at, SCAN_BYTES);
-            let read = self.content.read_at(at, bytes, &mut piece)?;
-            if read == 0 {
-                return Ok(Err(scanned_to));
-            }
-            if let Some(end) = memchr::memchr(b'\n', &piece) {
-                return Ok(Ok(at.saturating_add(end as u64).saturating_add(1)));
-            }
-            if let Some(last) = piece.iter().rposition(|&byte| byte != 0) {
-                scanned_to = at.saturating_add(last as u64).saturating_add(1);
-            }
-            at = at.saturating_add(read as u64);
-            if at.saturating_sub(start) > self.line_bytes_max as u64 {
-                self.content.release(at);
-            }
-        }
+        self.lines.truncate(last.range.start);
+        self.frames.truncate(self.frames.len().saturating_sub(usize::from(last.is_frame)));
+        self.truncated = 1;
     }
 }

@@ -22,12 +22,13 @@
 //! 5. A generation whose file is gone is read to its end through its open handle. It ends after
 //!    `finished_after_ms` without a change; bytes that were seen to exist and that no file holds
 //!    are then lost bytes.
-//! 6. Half a line waits. Once its file is finished (renamed or gone and quiet, or gzip with a
-//!    clean end) it counts if it is a whole record, else as truncated. NULs before a line are
+//! 6. Half a line waits, and a frame that is open (`decode::frame`): positions are where units end.
+//!    Once its file is finished (renamed or gone and quiet, or gzip with a clean end) what has no
+//!    line feed counts if it is a whole record, else as truncated. NULs before a line are
 //!    padding; NULs at the end are not passed, since a file may be filled with them in advance.
 //! 7. Known logs stay in the ledger until they were not seen for `forget_after_ms`.
 //!
-//! Memory: one chunk, one line of `line_bytes_max`, and the window of one gzip decoder at a time.
+//! Memory: one chunk, one unit of about `line_bytes_max`, and the window of one gzip decoder at a time.
 
 mod announce;
 pub mod bell;
@@ -39,6 +40,7 @@ mod judge;
 pub mod lines;
 mod log;
 mod look;
+mod reader;
 #[cfg(test)]
 mod tests;
 

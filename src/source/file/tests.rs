@@ -12,6 +12,7 @@
 
 mod cases;
 mod damage;
+mod frames;
 mod model;
 
 use std::collections::BTreeMap;
@@ -23,6 +24,7 @@ use std::time::{Duration, SystemTime};
 
 use super::{FileSource, LogIds, Look, Problem, Sweep};
 use crate::config::FileSourceConfig;
+use crate::decode::frame::units;
 use crate::ledger::position::{LogId, LogPosition};
 use crate::model::time::UnixMillis;
 use crate::source::{Batch, FileChange};
@@ -128,8 +130,9 @@ impl Rig {
         assert_eq!(position.offset, batch.span.to);
         assert_eq!(position.marks.last().map_or(0, |mark| mark.at), position.offset);
         self.stored.insert(batch.log, position.clone());
-        for line in String::from_utf8_lossy(&batch.lines).lines() {
-            *self.counted.entry(line.to_owned()).or_default() += 1;
+        for unit in units(&batch.lines, &batch.frames) {
+            let text = String::from_utf8_lossy(&batch.lines[unit.range]);
+            *self.counted.entry(text.trim_end_matches('\n').to_owned()).or_default() += 1;
         }
         self.oversized += batch.oversized_lines;
         self.truncated += batch.truncated_lines;

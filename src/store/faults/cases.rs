@@ -134,7 +134,11 @@ fn a_flipped_bit_anywhere_is_noticed() {
             damaged.get_mut(key).unwrap()[bit / 8] ^= 1 << (bit % 8);
             let disk = Disk(Arc::new(Mutex::new(damaged)));
             match open(&disk, SETTINGS) {
-                Err(StoreError::Corrupt { .. } | StoreError::NewerSchema { .. }) => {}
+                Err(
+                    StoreError::Corrupt { .. }
+                    | StoreError::NewerSchema { .. }
+                    | StoreError::OlderSchema { .. },
+                ) => {}
                 Err(error) => panic!("{key:02x?} bit {bit}: {error}"),
                 // Rows are read only when history is asked for.
                 Ok((store, opened)) => {
@@ -170,13 +174,15 @@ fn a_missing_key_is_noticed() {
 }
 
 #[test]
-fn a_store_of_a_later_build_is_refused() {
+fn a_store_of_another_schema_is_refused() {
     let (disk, _) = small_disk();
-    disk.0.lock().unwrap().insert(vec![0], 2u32.to_be_bytes().to_vec());
+    disk.0.lock().unwrap().insert(vec![0], 3u32.to_be_bytes().to_vec());
     assert!(matches!(
         open(&disk, SETTINGS),
-        Err(StoreError::NewerSchema { found: 2, supported: 1 })
+        Err(StoreError::NewerSchema { found: 3, supported: 2 })
     ));
+    disk.0.lock().unwrap().insert(vec![0], 1u32.to_be_bytes().to_vec());
+    assert!(matches!(open(&disk, SETTINGS), Err(StoreError::OlderSchema { found: 1 })));
 }
 
 #[test]
@@ -215,5 +221,64 @@ fn rows_begin_at_from_and_end_before_to() {
         (MINUTE_MS, 0, 0),
     ] {
         assert_eq!(calls(from, to), found, "{from} {to}");
+    }
+}
+
+/// Two commits of `many` series.
+fn wide(many: u64) -> Vec<RatedBatch> {
+    (0..2u64)
+        .map(|round| {
+            let mut wide = batch(1, round, &[], START);
+            for number in 0..many {
+                let mut series = SeriesKey::clone(&group(0).series);
+                series.principal = format!("role/{number}");
+                let card = group(0).card.clone();
+                wide.rated.groups.push(Arc::new(Group { series, model_id: String::new(), card }));
+                let call = Call { tokens: 3, ..call(0) };
+                let mut entry = entry(&call, u32::try_from(number).unwrap(), START);
+                entry.id = Some(crate::model::hash::seeded_hash(
+                    &[number, round].map(u64::to_be_bytes).concat(),
+                    7,
+                ));
+                wide.rated.entries.push(entry);
+            }
+            wide
+        })
+        .collect()
+}
+
+/// Many series fold in parts, and a crash may come between any two of them.
+#[test]
+fn a_fold_of_many_series_may_stop_anywhere_and_is_ended_by_the_next_start() {
+    let settings = Settings { principals_max: 10_000, series_max: 10_000, ..UNCAPPED };
+    let batches = wide(1_300);
+    let run = |fail| {
+        let (disk, commits) = (Disk::default(), Arc::default());
+        let engine = MemoryEngine::failing(&disk, &commits, fail);
+        let opened = LedgerStore::open(Box::new(engine), settings, IDENTITY);
+        let (mut store, mut ledger) = opened.unwrap();
+        for batch in &batches {
+            commit(&mut store, &mut ledger, batch, START);
+        }
+        let before = *commits.lock().unwrap();
+        let folded = store.fold(&ledger);
+        let after = *commits.lock().unwrap();
+        (disk, ledger, before..after, folded)
+    };
+    let (_, ledger, fold, _) = run(None);
+    assert_eq!(fold.len(), 3);
+    for number in fold.clone() {
+        for failure in [Failure::Before, Failure::After] {
+            let (disk, _, _, folded) = run(Some((number, failure)));
+            assert!(folded.is_err());
+            // The next start may stop in the middle as well.
+            let again = MemoryEngine::failing(&disk, &Arc::default(), Some((0, failure)));
+            drop(LedgerStore::open(Box::new(again), settings, IDENTITY));
+            let (store, opened) = open(&disk, settings).unwrap();
+            assert_eq!(all_of(&opened), all_of(&ledger), "{number} {failure:?}");
+            assert_sound(&store, &opened);
+            let is_stopped = (number, failure) == (fold.start, Failure::Before);
+            assert_eq!(store.has_journal(), is_stopped, "{number} {failure:?}");
+        }
     }
 }

@@ -36,6 +36,8 @@ struct Half {
 struct World {
     rig: Rig,
     dice: Dice,
+    /// Whether half of the records take several lines.
+    pretty: bool,
     writer: File,
     half: Option<Half>,
     next_line: u64,
@@ -54,9 +56,11 @@ impl World {
             if dice.below(2) == 0 { &["app.log", "link.log"] } else { &["app*", "link*"] };
         let rig = Rig::with(globs, |config| config.open_files_max = 1 + (seed % 5) as usize);
         let writer = Self::open(&rig, "app.log");
+        let pretty = dice.below(2) == 0;
         let mut world = Self {
             rig,
             dice,
+            pretty,
             writer,
             half: None,
             next_line: 0,
@@ -80,8 +84,11 @@ impl World {
         let n = self.next_line;
         self.next_line += 1;
         let filler = self.dice.below(4);
-        let filler = if filler == 0 { 3000 } else { filler * 60 };
-        format!("{{\"n\":{n},\"x\":\"{}\"}}", "x".repeat(filler as usize))
+        let filler = "x".repeat(if filler == 0 { 3000 } else { filler as usize * 60 });
+        if self.pretty && self.dice.below(2) == 0 {
+            return format!("{{\n  \"n\":{n},\n  \"x\":\"{filler}\"\n}}");
+        }
+        format!("{{\"n\":{n},\"x\":\"{filler}\"}}")
     }
 
     fn append(&mut self) {
@@ -101,7 +108,7 @@ impl World {
             return;
         }
         let line = self.line();
-        let (head, rest) = line.split_at(6 + self.dice.below(4) as usize);
+        let (head, rest) = line.split_at(1 + self.dice.below(line.len() as u64 - 1) as usize);
         self.writer.write_all(head.as_bytes()).unwrap();
         self.half = Some(Half {
             file: self.writer.try_clone().unwrap(),

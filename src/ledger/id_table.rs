@@ -1,0 +1,278 @@
+//! The tables behind [`super::seen`]: which ids are known, and the slot of each, in 7 bytes and a
+//! megabyte.
+//!
+//! Nearly all ids lie *settled*: without gaps, in runs of those that share their upper 16 bits. The
+//! run tells these, so the other 44 bits and the 4 of the slot fit into six bytes. New ids gather in
+//! a small open table and are merged when they are a sixteenth of all, in place: growth never holds
+//! the ids twice. It must never drop an id that it was not told to drop.
+
+use std::hint::black_box;
+
+/// Bits of an entry that name its slot; the rest are the id.
+pub(super) const SLOT_BITS: u32 = 4;
+const SLOT_MASK: u64 = (1 << SLOT_BITS) - 1;
+/// Upper bits of an entry, which its run tells.
+const RUN_BITS: u32 = 16;
+const RUNS: usize = 1 << RUN_BITS;
+/// A merge visits every run, so it waits for this many new ids …
+const FRESH_MIN: usize = 80_000;
+/// … and for one new id to so many settled ones, each of which it moves.
+const SETTLED_PER_FRESH: usize = 16;
+/// Places of the smallest open table.
+const PLACES_MIN: usize = 1 << 13;
+/// Settled ids in one line of the processor's cache.
+const PER_LINE: usize = 16;
+
+/// Ids, each with a slot.
+#[derive(Debug)]
+pub(super) struct IdTable {
+    settled: Settled,
+    fresh: Fresh,
+}
+
+impl IdTable {
+    pub(super) fn new() -> Self {
+        Self { settled: Settled::new(), fresh: Fresh::new(PLACES_MIN) }
+    }
+
+    /// Merges the new ids into the settled ones if they are many.
+    pub(super) fn settle(&mut self) {
+        let due = (self.settled.middle.len() / SETTLED_PER_FRESH).max(FRESH_MIN);
+        if self.fresh.used >= due {
+            self.settled.merge(&self.fresh);
+            self.fresh = Fresh::new(due * 8 / 5);
+        }
+    }
+
+    /// Brings what a search for `id` reads into the processor's cache. Each search waits for memory;
+    /// many of these wait at the same time.
+    pub(super) fn touch(&self, id: u64) {
+        let lines = self.settled.middle_of(id).iter().step_by(PER_LINE);
+        let fresh = self.fresh.places.get(home(id, self.fresh.places.len()));
+        black_box((lines.fold(0, |all, first| all ^ first), fresh.copied()));
+    }
+
+    /// Tells whether `id` is among the settled ids.
+    pub(super) fn is_settled(&self, id: u64) -> bool {
+        self.settled.holds(id)
+    }
+
+    /// Tells whether `id` was added since the last merge.
+    pub(super) fn is_fresh(&self, id: u64) -> bool {
+        self.fresh.find(id).is_ok()
+    }
+
+    /// Adds an entry, which is an id with its slot in the low bits, unless its id is fresh.
+    pub(super) fn add(&mut self, entry: u64) -> bool {
+        self.fresh.add(entry)
+    }
+
+    /// Drops all ids of a slot.
+    pub(super) fn remove_slot(&mut self, slot: u8) {
+        let is_kept = |entry: u64| entry & SLOT_MASK != u64::from(slot);
+        self.settled.retain(is_kept);
+        self.fresh = self.fresh.rebuilt(self.fresh.places.len(), is_kept);
+    }
+
+    /// Returns the bytes that the tables hold.
+    pub(super) fn bytes(&self) -> usize {
+        let Self { settled, fresh } = self;
+        settled.middle.capacity() * size_of::<u32>()
+            + settled.low.capacity() * size_of::<u16>()
+            + settled.starts.capacity() * size_of::<u32>()
+            + fresh.places.capacity() * size_of::<u64>()
+    }
+}
+
+/// Entries without gaps, in runs. Within a run they are in no order: a search compares them all,
+/// many at a time, which takes fewer steps that a processor can't foresee than one that halves.
+#[derive(Debug)]
+struct Settled {
+    /// Where each run starts, and where the last one ends.
+    starts: Vec<u32>,
+    /// The 32 bits of each entry below those of its run.
+    middle: Vec<u32>,
+    /// The lowest 16 bits of each entry.
+    low: Vec<u16>,
+}
+
+impl Settled {
+    fn new() -> Self {
+        Self { starts: vec![0; RUNS + 1], middle: Vec::new(), low: Vec::new() }
+    }
+
+    fn bounds(&self, run: usize) -> (usize, usize) {
+        let start = |run: usize| self.starts.get(run).map_or(0, |&start| start as usize);
+        (start(run), start(run + 1))
+    }
+
+    fn middle_of(&self, id: u64) -> &[u32] {
+        let (from, to) = self.bounds(run_of(id));
+        self.middle.get(from..to).unwrap_or(&[])
+    }
+
+    fn holds(&self, id: u64) -> bool {
+        let middle = self.middle_of(id);
+        let wanted = middle_bits(id);
+        // Never stops early, so that it is compiled to compare many at a time.
+        let matches = middle.iter().fold(0, |all, &bits| all | u32::from(bits == wanted));
+        matches != 0 && self.holds_one_of(id)
+    }
+
+    #[cold]
+    fn holds_one_of(&self, id: u64) -> bool {
+        let (from, to) = self.bounds(run_of(id));
+        let low = self.low.get(from..to).unwrap_or(&[]);
+        let is_it = |(&middle, &low): (&u32, &u16)| {
+            middle == middle_bits(id) && low >> SLOT_BITS == low_bits(id) >> SLOT_BITS
+        };
+        self.middle_of(id).iter().zip(low).any(is_it)
+    }
+
+    /// Adds entries that are not in here, each at the end of its run.
+    fn merge(&mut self, fresh: &Fresh) {
+        let mut added = vec![0u32; RUNS];
+        for entry in fresh.entries() {
+            if let Some(added) = added.get_mut(run_of(entry)) {
+                *added += 1;
+            }
+        }
+        let len = self.middle.len() + fresh.used;
+        // The table is only ever as large as the most ids that were in it at once.
+        self.middle.reserve_exact(fresh.used);
+        self.middle.resize(len, 0);
+        self.low.reserve_exact(fresh.used);
+        self.low.resize(len, 0);
+        // From the last run to the first, so that none is overwritten before it is moved. `added`
+        // becomes the next free place of each run.
+        let mut end = len;
+        for run in (0..RUNS).rev() {
+            let (from, to) = self.bounds(run);
+            let Some(added) = added.get_mut(run) else { continue };
+            let free = end - *added as usize;
+            let start = free - (to - from);
+            self.middle.copy_within(from..to, start);
+            self.low.copy_within(from..to, start);
+            *added = place(free);
+            if let Some(next) = self.starts.get_mut(run + 1) {
+                *next = place(end);
+            }
+            end = start;
+        }
+        for entry in fresh.entries() {
+            let Some(free) = added.get_mut(run_of(entry)) else { continue };
+            let place = *free as usize;
+            *free += 1;
+            if let (Some(middle), Some(low)) = (self.middle.get_mut(place), self.low.get_mut(place))
+            {
+                (*middle, *low) = (middle_bits(entry), low_bits(entry));
+            }
+        }
+    }
+
+    /// Keeps some entries. The memory of the others is kept for those to come.
+    fn retain(&mut self, is_kept: impl Fn(u64) -> bool) {
+        let (mut from, mut kept) = (0, 0);
+        for run in 0..RUNS {
+            let to = self.bounds(run).1;
+            for at in from..to {
+                let Some((&middle, &low)) = self.middle.get(at).zip(self.low.get(at)) else {
+                    break;
+                };
+                if is_kept(u64::from(low)) {
+                    if let Some(free) = self.middle.get_mut(kept) {
+                        *free = middle;
+                    }
+                    if let Some(free) = self.low.get_mut(kept) {
+                        *free = low;
+                    }
+                    kept += 1;
+                }
+            }
+            from = to;
+            if let Some(next) = self.starts.get_mut(run + 1) {
+                *next = place(kept);
+            }
+        }
+        self.middle.truncate(kept);
+        self.low.truncate(kept);
+    }
+}
+
+/// Returns a place among the entries as it is stored. There are at most 2^32 of them: the cap of
+/// the ids is far below.
+fn place(place: usize) -> u32 {
+    u32::try_from(place).unwrap_or(u32::MAX)
+}
+
+fn run_of(entry: u64) -> usize {
+    usize::try_from(entry >> (u64::BITS - RUN_BITS)).unwrap_or(0)
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the upper bits are those of the run")]
+fn middle_bits(entry: u64) -> u32 {
+    (entry >> u16::BITS) as u32
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the upper bits are stored elsewhere")]
+fn low_bits(entry: u64) -> u16 {
+    entry as u16
+}
+
+/// An open-addressing table of entries; 0 is an empty place.
+#[derive(Debug)]
+struct Fresh {
+    places: Vec<u64>,
+    used: usize,
+}
+
+impl Fresh {
+    fn new(places: usize) -> Self {
+        Self { places: vec![0; places], used: 0 }
+    }
+
+    fn entries(&self) -> impl Iterator<Item = u64> {
+        self.places.iter().copied().filter(|&entry| entry != 0)
+    }
+
+    /// Returns where an id is, or the empty place where it belongs.
+    fn find(&self, id: u64) -> Result<usize, usize> {
+        let mut place = home(id, self.places.len());
+        loop {
+            match self.places.get(place) {
+                Some(0) => return Err(place),
+                Some(entry) if entry >> SLOT_BITS == id >> SLOT_BITS => return Ok(place),
+                Some(_) => place += 1,
+                None => place = 0,
+            }
+        }
+    }
+
+    fn add(&mut self, entry: u64) -> bool {
+        // A quarter always stays empty, so that a search ends soon.
+        if self.used * 4 >= self.places.len() * 3 {
+            *self = self.rebuilt(self.places.len() * 2, |_| true);
+        }
+        let Err(place) = self.find(entry) else { return false };
+        if let Some(place) = self.places.get_mut(place) {
+            *place = entry;
+            self.used += 1;
+        }
+        true
+    }
+
+    /// Returns a table with so many places and the entries to keep.
+    fn rebuilt(&self, places: usize, is_kept: impl Fn(u64) -> bool) -> Self {
+        let mut table = Self::new(places);
+        for entry in self.entries().filter(|&entry| is_kept(entry)) {
+            table.add(entry);
+        }
+        table
+    }
+}
+
+/// Returns the first place to look for `id`: the id scaled to the table.
+fn home(id: u64, places: usize) -> usize {
+    let scaled = (u128::from(id) * places as u128) >> u64::BITS;
+    usize::try_from(scaled).unwrap_or(0)
+}
