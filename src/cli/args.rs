@@ -35,6 +35,13 @@ pub enum Command {
         tollkeeper find --model '*claude*' --over-usd 0.50 logs/*.jsonl --format json\n\n\
         Exit code: 0 if a record was found, 1 if none was, 2 after an error.")]
     Find(FindArgs),
+    /// Tell what logs hold, what of it is not understood, and what can't be known from them
+    #[command(after_help = "Examples:\n  \
+        tollkeeper doctor --config tollkeeper.toml\n  \
+        tollkeeper doctor /var/log/bedrock/*.jsonl*\n  \
+        kubectl logs deploy/chat | tollkeeper doctor -\n\n\
+        Text of a log is never shown. The daemon may go on running.")]
+    Doctor(DoctorArgs),
     /// Check a config file or a ledger
     Check(CheckArgs),
 }
@@ -77,7 +84,7 @@ pub struct ScanArgs {
     /// Decode with the plain decoder (`serde_json`): slower, for cross-checking the numbers
     #[arg(long)]
     pub plain: bool,
-    /// Take `[models]` and `[prices]` from this config file
+    /// Take `[models]`, `[prices]` and `[[format]]` from this config file
     #[arg(long, value_name = "CONFIG.toml")]
     pub config: Option<PathBuf>,
 }
@@ -122,9 +129,28 @@ pub struct FindArgs {
     /// Threads to use [default: all cores]
     #[arg(long, value_name = "N")]
     pub threads: Option<std::num::NonZeroUsize>,
-    /// Take `[models]` and `[prices]` from this config file, and its sources' files if no file is named
+    /// Take `[models]`, `[prices]` and `[[format]]` from this config file, and its sources' files if
+    /// no file is named
     #[arg(long, value_name = "CONFIG.toml")]
     pub config: Option<PathBuf>,
+}
+
+/// `tollkeeper doctor`.
+#[derive(Debug, clap::Args)]
+pub struct DoctorArgs {
+    /// Log files and globs, plain or gzip; `-` reads stdin
+    #[arg(value_name = "FILES | -")]
+    pub files: Vec<String>,
+    /// Take `[models]`, `[prices]` and `[[format]]` from this config file, and its sources' files if
+    /// no file is named
+    #[arg(long, value_name = "CONFIG.toml")]
+    pub config: Option<PathBuf>,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = TextFormat::Text)]
+    pub format: TextFormat,
+    /// Threads to use [default: all cores]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<std::num::NonZeroUsize>,
 }
 
 /// How results are printed.
@@ -164,13 +190,13 @@ pub struct CheckLedgerArgs {
     /// Folder of the ledger
     pub dir: PathBuf,
     /// How to print
-    #[arg(long, value_enum, default_value_t = CheckFormat::Text)]
-    pub format: CheckFormat,
+    #[arg(long, value_enum, default_value_t = TextFormat::Text)]
+    pub format: TextFormat,
 }
 
-/// How the result of a check is printed.
+/// How what is no table is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum CheckFormat {
+pub enum TextFormat {
     /// For people
     Text,
     /// One object

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Map, json};
 
-use super::args::{CheckFormat, CheckLedgerArgs};
+use super::args::{CheckLedgerArgs, TextFormat};
 use super::failure::Failure;
 use super::run::load_config;
 use super::table::grouped;
@@ -41,8 +41,8 @@ pub(super) fn ledger(args: &CheckLedgerArgs) -> Result<(), Failure> {
     let (ledger, report) =
         examine(&args.dir).map_err(|source| OpenError::Store { dir: args.dir.clone(), source })?;
     let page = match args.format {
-        CheckFormat::Text => text(&ledger, &report),
-        CheckFormat::Json => json(&ledger, &report)?,
+        TextFormat::Text => text(&ledger, &report),
+        TextFormat::Json => json(&ledger, &report)?,
     };
     std::io::stdout().lock().write_all(page.as_bytes())?;
     if report.problems.is_empty() {

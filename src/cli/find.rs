@@ -18,7 +18,7 @@ use super::failure::Failure;
 use super::input::{Inputs, in_threads, progress_bar};
 use super::run::load_config;
 use super::scan::rules;
-use crate::ledger::meter::Meter;
+use crate::ledger::meter::{Meter, Seen};
 use crate::model::time::UnixMillis;
 
 pub(super) fn find(args: &FindArgs, now: UnixMillis) -> Result<(), Failure> {
@@ -77,7 +77,8 @@ fn collect(
         while let Some(chunk) = piece.next_chunk() {
             matches.oversized(chunk.oversized);
             let mut memo = Memo::default();
-            let rated = meter.rate_seen(&chunk.lines, &chunk.frames, |sight| {
+            let rated = meter.rate_seen(&chunk.lines, &chunk.frames, |seen| {
+                let Seen::Record(sight) = seen else { return };
                 match criteria.judge(sight, &mut memo) {
                     Verdict::Fits => matches.add(piece.input, &chunk, sight),
                     Verdict::CostUnknown => matches.cost_unknown += 1,

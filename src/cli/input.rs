@@ -33,6 +33,8 @@ type Chunks = LineChunks<Box<dyn Read + Send>>;
 pub(super) struct Inputs {
     /// What the inputs are called, in their order.
     names: Vec<String>,
+    /// Which of the names or sources that were asked for each input belongs to.
+    owners: Vec<usize>,
     state: Mutex<State>,
     bytes: Option<u64>,
 }
@@ -68,32 +70,34 @@ enum Work {
 impl Inputs {
     /// Finds the files. A name that is not a file is taken for a glob.
     pub(super) fn open(names: &[String]) -> Result<Self, Failure> {
-        let mut inputs = Vec::new();
-        for name in names {
+        let (mut inputs, mut owners) = (Vec::new(), Vec::new());
+        for (owner, name) in names.iter().enumerate() {
             if name == "-" {
                 inputs.push(Input::Stdin);
-                continue;
+            } else {
+                for path in expand(name)? {
+                    inputs.push(Input::File { path, line_bytes_max: LINE_BYTES_MAX });
+                }
             }
-            for path in expand(name)? {
-                inputs.push(Input::File { path, line_bytes_max: LINE_BYTES_MAX });
-            }
+            owners.resize(inputs.len(), owner);
         }
-        Self::new(inputs)
+        Ok(Self { owners, ..Self::new(inputs)? })
     }
 
     /// Takes the files that the globs of these sources match now, a file of two sources once. What
     /// can't be listed makes [`Self::finish`] fail.
     pub(super) fn of_sources(sources: &[FileSourceConfig]) -> Result<Self, Failure> {
         let (mut inputs, mut failed) = (Vec::new(), Vec::new());
-        let mut known = HashSet::new();
-        for source in sources {
+        let (mut known, mut owners) = (HashSet::new(), Vec::new());
+        for (owner, source) in sources.iter().enumerate() {
             let (paths, problems) = files_of(source);
             failed.extend(problems.iter().map(ToString::to_string));
             for path in paths.into_iter().filter(|path| known.insert(path.clone())) {
                 inputs.push(Input::File { path, line_bytes_max: source.line_bytes_max });
             }
+            owners.resize(inputs.len(), owner);
         }
-        let mut all = Self::new(inputs)?;
+        let mut all = Self { owners, ..Self::new(inputs)? };
         all.state.get_mut().unwrap_or_else(PoisonError::into_inner).failed = failed;
         Ok(all)
     }
@@ -115,12 +119,17 @@ impl Inputs {
         let names = inputs.iter().map(Input::name).collect();
         let waiting = inputs.into_iter().enumerate().collect();
         let state = State { waiting, shared: None, done: Vec::new(), failed: Vec::new() };
-        Ok(Self { names, state: Mutex::new(state), bytes })
+        Ok(Self { names, owners: Vec::new(), state: Mutex::new(state), bytes })
     }
 
     /// Returns what the inputs are called, in their order.
     pub(super) fn names(&self) -> &[String] {
         &self.names
+    }
+
+    /// Returns the place of the name or source, of those asked for, that an input belongs to.
+    pub(super) fn owner_of(&self, input: usize) -> usize {
+        self.owners.get(input).copied().unwrap_or(0)
     }
 
     /// Returns how many bytes there are to read, if that is known.

@@ -7,6 +7,7 @@
 mod allocator;
 pub mod args;
 mod check;
+mod doctor;
 mod failure;
 mod find;
 mod input;
@@ -28,6 +29,7 @@ pub fn run(args: Args) -> Result<(), Failure> {
         Command::Run(args) => run::run(args),
         Command::Scan(args) => scan::scan(&args),
         Command::Find(args) => find::find(&args, clock::now()),
+        Command::Doctor(args) => doctor::doctor(&args),
         Command::Check(args) => match args.command {
             CheckCommand::Config { file } => check::config(&file),
             CheckCommand::Ledger(args) => check::ledger(&args),

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::format;
 use super::problem::Problems;
 use super::section::{Reader, Section};
 use super::{
@@ -61,6 +62,7 @@ fn read(reader: &Reader<'_>, folder: &Path) -> Option<Config> {
     let models = root.text_map("models", allowed, |target| {
         !target.is_empty() && !ModelRef::parse(target).opaque
     });
+    let formats = format::read(&mut root);
     let mut prices = root.section("prices");
     let price_files = prices.texts("files").unwrap_or_default();
     prices.finish();
@@ -82,6 +84,7 @@ fn read(reader: &Reader<'_>, folder: &Path) -> Option<Config> {
         workers: size_or(Some(workers), 0),
         labels: shown,
         models,
+        formats,
         price_files: price_files.iter().map(|file| folder.join(file)).collect(),
     })
 }

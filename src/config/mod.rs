@@ -5,6 +5,7 @@
 
 mod check;
 mod file_source;
+mod format;
 mod problem;
 mod section;
 
@@ -19,6 +20,7 @@ pub(crate) use section::parse_duration_ms;
 
 use crate::ledger::rollup::Retention;
 use crate::ledger::state::Settings;
+use crate::model::log_format::LogFormat;
 use crate::model::time::{DAY_MS, HOUR_MS};
 
 /// Where `/metrics` is served by default.
@@ -43,6 +45,8 @@ pub struct Config {
     pub labels: Labels,
     /// What stands behind opaque model ARNs: model id or ARN by ARN.
     pub models: BTreeMap<String, String>,
+    /// Logs whose fields have names of their own.
+    pub formats: Vec<LogFormat>,
     /// Price files that override and extend the shipped price book, in this order.
     pub price_files: Vec<PathBuf>,
 }
@@ -81,6 +85,7 @@ impl Config {
             workers: 0,
             labels: Labels::default(),
             models: BTreeMap::new(),
+            formats: Vec::new(),
             price_files: Vec::new(),
         }
     }

@@ -163,6 +163,18 @@ impl<'r, 'i> Section<'r, 'i> {
 
     /// Reads a list of texts.
     pub(super) fn texts(&mut self, key: &'static str) -> Option<Vec<String>> {
+        self.list(key, "a text that is not empty", |text| {
+            (!text.is_empty()).then(|| text.to_owned())
+        })
+    }
+
+    /// Reads a list of texts and what they stand for; `allowed` completes "expected …".
+    pub(super) fn list<T>(
+        &mut self,
+        key: &'static str,
+        allowed: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Option<Vec<T>> {
         let value = self.take(key)?;
         let Some(items) = value.get_ref().as_array() else {
             self.wrong_type(key, &value, "a list of texts, for example `[\"a\", \"b\"]`");
@@ -170,10 +182,10 @@ impl<'r, 'i> Section<'r, 'i> {
         };
         let mut texts = Vec::new();
         for (place, item) in items.iter().enumerate() {
-            match item.get_ref().as_str() {
-                Some(text) if !text.is_empty() => texts.push(text.to_owned()),
-                Some(_) => {
-                    let text = "found an empty text".to_owned();
+            match item.get_ref().as_str().map(|text| (text, parse(text))) {
+                Some((_, Some(parsed))) => texts.push(parsed),
+                Some((text, None)) => {
+                    let text = format!("found `{text}`, expected {allowed}");
                     self.report_at(&format!("{key}[{place}]"), &item.span(), text);
                 }
                 None => self.wrong_type(&format!("{key}[{place}]"), item, "a text"),

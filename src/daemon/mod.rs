@@ -196,6 +196,7 @@ fn rules(config: &Config, book: Arc<crate::price::Book>, books: &Books) -> Rules
         book,
         models: Arc::new(config.models.clone()),
         attributes: config.labels.attributes.clone().into(),
+        formats: config.formats.clone().into(),
         seed: books.store.identity().seed,
         plain: false,
     }

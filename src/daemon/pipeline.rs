@@ -23,6 +23,7 @@ use crate::decode::frame::{Part, parts};
 use crate::decode::{Decoder, Item};
 use crate::ledger::meter::Rules;
 use crate::metrics::Snapshot;
+use crate::model::names::Reject;
 use crate::source::file::bell::{Bell, Ring};
 use crate::source::file::{FileSource, LogIds};
 
@@ -118,13 +119,19 @@ fn follow(config: &Config, books: &Books, wake: &Arc<Wake>) -> Vec<Followed> {
         .collect()
 }
 
+/// Tells whether the end of a file without a line feed is whole. A log that the config describes is of
+/// an unknown kind here, and JSON that has its end all the same.
 fn is_whole_record(unit: &[u8]) -> bool {
     let mut holds_record = false;
     let mut decoder = Decoder::new(&[]);
     parts(unit, |_, part| {
         if let Part::Text(text) = part {
             decoder.each(text, &mut |item| {
-                holds_record |= matches!(item, Item::Record { .. } | Item::Signal { .. });
+                holds_record |= match item {
+                    Item::Record { .. } | Item::Signal { .. } => true,
+                    Item::Rejected { reject, .. } => reject == Reject::UnknownKind,
+                    Item::Ignored => false,
+                };
             });
         }
     });

@@ -9,6 +9,7 @@ use proptest::sample::Index;
 
 use super::json::{self, Root, Sink, Slot, Walker};
 use super::{Decoder, paths};
+use crate::model::log_format::{Condition, FormatField, JsonPath, LogFormat};
 
 /// Everything that a walk reports, with the text there.
 #[derive(Default)]
@@ -24,13 +25,46 @@ fn attributes() -> Vec<String> {
     ["team", "a.b[]", "caf\u{e9}", "team"].map(str::to_owned).to_vec()
 }
 
+/// Logs that are described, with places of their own and such that other fields have too.
+fn formats() -> Vec<LogFormat> {
+    let path = |text| JsonPath::parse(text).expect("a path");
+    let field = |(field, text)| (field, path(text));
+    let one = LogFormat {
+        name: "one".to_owned(),
+        when: vec![Condition { path: path("x.kind"), equals: None }],
+        fields: [
+            (FormatField::Model, "model"),
+            (FormatField::Time, "log.x[]"),
+            (FormatField::InputTokens, "usage.x"),
+            (FormatField::OutputTokens, "usage.output_tokens"),
+            (FormatField::Error, "error.code.x"),
+        ]
+        .map(field)
+        .into(),
+        cached_in_input: true,
+    };
+    let other = LogFormat {
+        name: "other".to_owned(),
+        when: vec![Condition { path: path("messages"), equals: Some("5".to_owned()) }],
+        fields: [
+            (FormatField::Model, "region"),
+            (FormatField::InputTokens, "input.inputTokenCount"),
+            (FormatField::CacheRead, "output.outputBodyJson.usage.cacheDetails[]"),
+        ]
+        .map(field)
+        .into(),
+        cached_in_input: false,
+    };
+    vec![one, other]
+}
+
 /// Walks over all lines with one walker (so that guesses of earlier lines meet later ones) and fails
 /// where the plain walk sees anything else.
 fn check(lines: &[Vec<u8>]) -> Result<(), TestCaseError> {
-    let trie = paths::trie(&attributes());
+    let (trie, _) = super::places(&attributes(), &formats());
     let mut walker = Walker::new(&trie);
-    let mut decoder = Decoder::new(&attributes());
-    let mut plain_decoder = Decoder::plain(&attributes());
+    let mut decoder = Decoder::with_formats(&attributes(), &formats());
+    let mut plain_decoder = Decoder::with_formats(&attributes(), &formats()).made_plain();
     for line in lines {
         let (mut fast, mut plain) = (Reported::default(), Reported::default());
         let fast_root = walker.walk(&trie, line, &mut fast);
@@ -62,7 +96,8 @@ fn seeds() -> Vec<&'static str> {
 fn key() -> impl Strategy<Value = String> {
     let mut keys: Vec<String> = paths::all_keys().into_iter().map(str::to_owned).collect();
     keys.extend(
-        ["team", "a.b[]", "caf\u{e9}", "x", "", "modelid", "inputTokenCount "].map(str::to_owned),
+        ["team", "a.b[]", "caf\u{e9}", "x", "kind", "", "modelid", "inputTokenCount "]
+            .map(str::to_owned),
     );
     (proptest::sample::select(keys), 0..12u8, any::<Index>()).prop_map(|(key, escape, place)| {
         if escape > 0 || key.is_empty() {

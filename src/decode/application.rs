@@ -170,7 +170,7 @@ fn retries_exhausted(draft: &Draft<'_, '_>) -> Option<u32> {
 }
 
 /// Tells whether a value stands for no error.
-fn is_nothing(raw: &[u8]) -> bool {
+pub(super) fn is_nothing(raw: &[u8]) -> bool {
     const NOTHING: [&[u8]; 7] = [b"\"\"", b"false", b"0", b"{}", b"[]", b"\"None\"", b"\"null\""];
     NOTHING.contains(&raw)
 }

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use super::format::{self, Plan};
 use super::paths::Field;
 use super::scalar::{self, Clock};
 use super::slots::{FieldSet, Slots};
@@ -18,6 +19,9 @@ const EARLIEST: UnixMillis = UnixMillis(946_684_800_000);
 /// 2200-01-01T00:00:00Z: whatever is later is a broken clock and would outlive every retention.
 const LATEST: UnixMillis = UnixMillis(7_258_118_400_000);
 
+/// The value of [`Field::SchemaType`] in Bedrock's invocation log.
+const INVOCATION_SCHEMA: &[u8] = b"\"ModelInvocationLog\"";
+
 /// How far from its start a line is checked at once for text that can be used as it stands. The
 /// names of a Bedrock record stand in its first 500 bytes, or behind its bodies.
 const HEAD: usize = 512;
@@ -31,12 +35,21 @@ pub(super) struct Draft<'d, 'l> {
     pub(super) slots: &'d Slots,
     /// Slots of the attributes, in the order of the config.
     pub(super) attributes: &'d [Slot],
+    /// The logs that the config describes.
+    pub(super) formats: &'d [Plan],
     pub(super) clock: &'d mut Clock,
 }
 
 impl<'l> Draft<'_, 'l> {
     /// Returns the invocation that the line tells of.
     pub(super) fn finish(&mut self) -> Result<Invocation<'l>, Reject> {
+        // What the config says goes before what can be guessed, but never before the name of a schema.
+        if !self.formats.is_empty()
+            && self.raw(Field::SchemaType) != Some(INVOCATION_SCHEMA)
+            && let Some(plan) = format::plan_of(self)
+        {
+            return format::invocation(self, plan);
+        }
         match self.kind() {
             Some(RecordKind::BedrockInvocation) => bedrock::invocation(self),
             Some(RecordKind::Application) => application::invocation(self),
@@ -49,7 +62,7 @@ impl<'l> Draft<'_, 'l> {
     /// other log has. A lone `modelId` is the weakest sign.
     fn kind(&self) -> Option<RecordKind> {
         if let Some(schema) = self.raw(Field::SchemaType) {
-            return (schema == b"\"ModelInvocationLog\"").then_some(RecordKind::BedrockInvocation);
+            return (schema == INVOCATION_SCHEMA).then_some(RecordKind::BedrockInvocation);
         }
         let has_model = self.has(Field::ModelId);
         let of_a_call = const { FieldSet::of(&[Field::Operation, Field::Input, Field::Output]) };
@@ -83,6 +96,11 @@ impl<'l> Draft<'_, 'l> {
         self.slots.raw(self.line, field)
     }
 
+    /// Returns the JSON text at a slot.
+    pub(super) fn raw_slot(&self, slot: Slot) -> Option<&'l [u8]> {
+        self.slots.raw_slot(self.line, slot)
+    }
+
     /// Returns a field that is a string.
     #[inline]
     pub(super) fn text(&self, field: Field) -> Option<Cow<'l, str>> {
@@ -90,7 +108,7 @@ impl<'l> Draft<'_, 'l> {
     }
 
     #[inline]
-    fn text_slot(&self, slot: Slot) -> Option<Cow<'l, str>> {
+    pub(super) fn text_slot(&self, slot: Slot) -> Option<Cow<'l, str>> {
         let place = self.slots.place(slot)?;
         match self.head.get(place.clone()) {
             Some(quoted) => quoted.strip_prefix('"')?.strip_suffix('"').map(Cow::Borrowed),

@@ -14,6 +14,7 @@ mod application_spellings;
 mod batch;
 mod bedrock;
 mod draft;
+mod format;
 pub mod frame;
 mod invocation;
 mod json;
@@ -22,6 +23,7 @@ mod meaning;
 mod paths;
 mod prefix;
 mod scalar;
+mod shape;
 mod signal;
 mod slots;
 mod usage;
@@ -32,11 +34,13 @@ mod wrapped;
 pub use crate::model::names::Approximations;
 pub use crate::model::names::Reject;
 pub use invocation::Invocation;
+pub use shape::{Refused, Shape};
 pub use signal::{Measurement, SignalRecord};
 pub use wrapping::Item;
 
 use std::borrow::Cow;
 
+use crate::model::log_format::LogFormat;
 use draft::Draft;
 use json::{Elements, Root, Slot, Trie, Walker};
 use paths::Field;
@@ -50,6 +54,7 @@ pub struct Decoder {
     walker: Walker,
     slots: Slots,
     attributes: Vec<Slot>,
+    formats: Vec<format::Plan>,
     clock: Clock,
     /// Whether `serde_json` walks, and not the fast walk.
     plain: bool,
@@ -60,11 +65,17 @@ pub struct Decoder {
 impl Decoder {
     /// Returns a decoder that picks the values of these keys of `requestMetadata` as attributes.
     pub fn new(attributes: &[String]) -> Self {
-        let trie = paths::trie(attributes);
+        Self::with_formats(attributes, &[])
+    }
+
+    /// Returns a decoder that also reads logs that are described.
+    pub fn with_formats(attributes: &[String], formats: &[LogFormat]) -> Self {
+        let (trie, plans) = places(attributes, formats);
         let slots_of = |key: &String| paths::attribute_slot(attributes, key);
         Self {
             walker: Walker::new(&trie),
-            slots: Slots::new(attributes.len()),
+            slots: Slots::new(attributes.len(), plans.also),
+            formats: plans.plans,
             attributes: attributes.iter().filter_map(slots_of).collect(),
             clock: Clock::default(),
             plain: false,
@@ -76,7 +87,13 @@ impl Decoder {
     /// Returns a decoder to the same results without anything clever: `serde_json` reads the lines.
     /// For cross-checks; many times slower.
     pub fn plain(attributes: &[String]) -> Self {
-        Self { plain: true, ..Self::new(attributes) }
+        Self::new(attributes).made_plain()
+    }
+
+    /// Returns the same decoder without anything clever.
+    #[must_use]
+    pub fn made_plain(self) -> Self {
+        Self { plain: true, ..self }
     }
 
     /// Shows every record of one line to `visit`, and whatever else was found in it, in the order of
@@ -89,14 +106,14 @@ impl Decoder {
                 text.as_bytes()
             }
             Ok(line) => line,
-            Err(reject) => return visit(Item::Rejected(reject)),
+            Err(reject) => return visit(Item::Rejected { reject, part: Refused(line) }),
         };
         // Nearly every line is one record.
         if self.walk(line) == Root::Object {
             match self.draft(line).finish() {
                 Ok(invocation) => return visit(Item::Record { invocation, event_id: None }),
                 Err(Reject::UnknownKind) => return wrapping::unwrap_object(self, line, visit),
-                Err(reject) => return visit(Item::Rejected(reject)),
+                Err(reject) => return visit(Item::Rejected { reject, part: Refused(line) }),
             }
         }
         wrapping::unwrap(self, line, visit);
@@ -155,13 +172,22 @@ impl Decoder {
     #[inline]
     fn draft<'d, 'l>(&'d mut self, line: &'l [u8]) -> Draft<'d, 'l> {
         let (slots, attributes) = (&self.slots, self.attributes.as_slice());
-        Draft { line, head: draft::head(line), slots, attributes, clock: &mut self.clock }
+        let formats = self.formats.as_slice();
+        Draft { line, head: draft::head(line), slots, attributes, formats, clock: &mut self.clock }
     }
 
     /// Returns the JSON text at a place of the last walk, which was over `line`.
     fn raw<'l>(&self, line: &'l [u8], field: Field) -> Option<&'l [u8]> {
         self.slots.raw(line, field)
     }
+}
+
+/// Returns the tree of all places, and the plans of the described logs.
+fn places(attributes: &[String], formats: &[LogFormat]) -> (Trie, format::Plans) {
+    let mut builder = paths::builder(attributes);
+    let own = paths::FIELDS + attributes.len();
+    let plans = format::Plans::of(formats, own, &mut builder);
+    (builder.build(), plans)
 }
 
 /// Shows nothing of what the decoder has learned.

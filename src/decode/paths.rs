@@ -7,7 +7,7 @@ mod table;
 
 use table::{DOTTED_KEYS, PATHS};
 
-use super::json::{Slot, Trie, TrieBuilder};
+use super::json::{Slot, TrieBuilder};
 
 /// What stands at a place that is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -267,10 +267,10 @@ pub(super) const FIELDS: usize = Field::AppLatencyPascal as usize + 1;
 /// Where the attributes stand.
 const METADATA: &str = "requestMetadata";
 
-/// Returns the tree of all places in the table and of the request metadata with these keys: the
+/// Returns what becomes the tree of all places in the table and of the request metadata with these keys: the
 /// first key has slot [`FIELDS`], the next one the slot after it. A key that comes twice has the
 /// slot of the first.
-pub(super) fn trie(attributes: &[String]) -> Trie {
+pub(super) fn builder(attributes: &[String]) -> TrieBuilder {
     let mut builder = TrieBuilder::default();
     for (roots, rows) in PATHS {
         for root in *roots {
@@ -287,7 +287,7 @@ pub(super) fn trie(attributes: &[String]) -> Trie {
             builder.add_key(METADATA, key, slot);
         }
     }
-    builder.build()
+    builder
 }
 
 /// Returns the slot of the attribute `key`.

@@ -75,7 +75,12 @@ pub(super) struct Slots {
     /// The fields that the line has; the places of all others are of earlier lines.
     present: FieldSet,
     fields: [Place; FIELDS],
+    /// The places of attributes, then of described logs.
     attributes: Vec<Option<Place>>,
+    /// The first slot of the described logs.
+    own: usize,
+    /// Of each slot from `own` on, the slot that also wants what stands there.
+    also: Vec<Option<Slot>>,
     details: Details,
     events: Events,
 }
@@ -117,12 +122,14 @@ pub(super) struct Details {
 }
 
 impl Slots {
-    /// Returns empty slots for the fields and this many attributes.
-    pub(super) fn new(attributes: usize) -> Self {
+    /// Returns empty slots for the fields, this many attributes, and the places of described logs.
+    pub(super) fn new(attributes: usize, also: Vec<Option<Slot>>) -> Self {
         Self {
             present: FieldSet::default(),
             fields: [Place::default(); FIELDS],
-            attributes: vec![None; attributes],
+            attributes: vec![None; attributes + also.len()],
+            own: FIELDS + attributes,
+            also,
             details: Details::default(),
             events: Events::default(),
         }
@@ -152,7 +159,13 @@ impl Slots {
     /// Returns the JSON text of a field in `line`, if it is there and not `null`.
     #[inline]
     pub(super) fn raw<'l>(&self, line: &'l [u8], field: Field) -> Option<&'l [u8]> {
-        line.get(self.place(field as Slot)?)
+        self.raw_slot(line, field as Slot)
+    }
+
+    /// Returns the JSON text at a slot.
+    #[inline]
+    pub(super) fn raw_slot<'l>(&self, line: &'l [u8], slot: Slot) -> Option<&'l [u8]> {
+        line.get(self.place(slot)?)
     }
 
     /// Returns the cache writes by time to live.
@@ -179,6 +192,16 @@ impl Slots {
     pub(super) fn give_back(&mut self, events: Events) {
         self.events = events;
         self.events.clear();
+    }
+
+    /// Gives the value of a place of a described log to what else is read from there.
+    #[inline(never)]
+    fn hand_on(&mut self, slot: Slot, line: &[u8], value: &Range<usize>) {
+        if let Some(own) = usize::from(slot).checked_sub(self.own)
+            && let Some(also) = self.also.get(own).copied().flatten()
+        {
+            self.take(also, line, value.clone());
+        }
     }
 
     // Not inlined, and so the next one: `take` is, and must stay small for that.
@@ -281,6 +304,9 @@ impl Place {
 impl Sink for Slots {
     #[inline]
     fn take(&mut self, slot: Slot, line: &[u8], value: Range<usize>) {
+        if !self.also.is_empty() {
+            self.hand_on(slot, line, &value);
+        }
         if slot == Field::DetailEnd as Slot {
             self.end_detail(line);
             return;

@@ -32,7 +32,7 @@ fn all_of(decoder: &mut Decoder, line: &[u8]) -> Vec<Found> {
             Item::Signal { signal, event_id } => {
                 Found::Signal(signal.kind, event_id.map(str::to_owned))
             }
-            Item::Rejected(reject) => Found::Rejected(reject),
+            Item::Rejected { reject, .. } => Found::Rejected(reject),
             Item::Ignored => Found::Ignored,
         });
     });

@@ -18,7 +18,7 @@ use flate2::read::MultiGzDecoder;
 use super::json::{self, Root};
 use super::paths::Field;
 use super::signal::{self, Context, Found, SignalRecord};
-use super::{Decoder, Invocation, Reject, is_blank, prefix, scalar};
+use super::{Decoder, Invocation, Refused, Reject, is_blank, prefix, scalar};
 use crate::model::names::Approximation;
 use crate::model::time::UnixMillis;
 
@@ -49,7 +49,12 @@ pub enum Item<'i> {
         event_id: Option<&'i str>,
     },
     /// Something that could not be counted.
-    Rejected(Reject),
+    Rejected {
+        /// Why.
+        reject: Reject,
+        /// What it is that could not.
+        part: Refused<'i>,
+    },
     /// Something that is known to hold no record.
     Ignored,
 }
@@ -70,7 +75,7 @@ struct Around<'a> {
 }
 
 /// Tells whether text is JSON of records, and not a line that begins with a level or time in brackets.
-fn begins_json(text: &[u8]) -> bool {
+pub(super) fn begins_json(text: &[u8]) -> bool {
     match text {
         [b'{', ..] => true,
         [b'[', rest @ ..] => matches!(rest.trim_ascii_start(), [b'{' | b'[' | b']', ..]),
@@ -113,14 +118,14 @@ pub(super) fn unwrap_object(decoder: &mut Decoder, line: &[u8], visit: &mut impl
 }
 
 impl<V: FnMut(Item<'_>)> Unwrap<'_, V> {
-    fn reject(&mut self, reject: Reject) {
-        (self.visit)(Item::Rejected(reject));
+    fn reject(&mut self, reject: Reject, part: &[u8]) {
+        (self.visit)(Item::Rejected { reject, part: Refused(part) });
     }
 
     /// Takes apart what somebody wrote as one line or one event.
     fn message(&mut self, text: &[u8], around: Around<'_>) {
         if around.depth > DEPTH_MAX {
-            return self.reject(Reject::NestedTooDeep);
+            return self.reject(Reject::NestedTooDeep, text);
         }
         if self.decoder.plain
             && let Cow::Owned(text) = String::from_utf8_lossy(text)
@@ -150,8 +155,8 @@ impl<V: FnMut(Item<'_>)> Unwrap<'_, V> {
     /// Shows what one line of text is.
     fn text(&mut self, line: &str, around: Around<'_>) {
         match signal::of_text(line, &around.context()) {
-            Some(found) => self.found(found, around),
-            None => self.reject(Reject::InvalidJson),
+            Some(found) => self.found(found, line.as_bytes(), around),
+            None => self.reject(Reject::InvalidJson, line.as_bytes()),
         }
     }
 
@@ -170,11 +175,13 @@ impl<V: FnMut(Item<'_>)> Unwrap<'_, V> {
         }
         loop {
             let whole = json::document_end(text).and_then(|end| text.split_at_checked(end));
-            let Some((document, rest)) = whole else { return self.reject(Reject::InvalidJson) };
+            let Some((document, rest)) = whole else {
+                return self.reject(Reject::InvalidJson, text);
+            };
             match document.trim_ascii_start().first() {
                 Some(b'{') => self.object(document, around),
                 Some(b'[') => self.array(document.trim_ascii_start(), around),
-                _ => self.reject(Reject::NotAnObject),
+                _ => self.reject(Reject::NotAnObject, document),
             }
             text = rest;
             if is_blank(text) {
@@ -190,23 +197,23 @@ impl<V: FnMut(Item<'_>)> Unwrap<'_, V> {
             is_empty = false;
             match element.first() {
                 Some(b'{') => self.object(element, around),
-                _ => self.reject(Reject::NotAnObject),
+                _ => self.reject(Reject::NotAnObject, element),
             }
         }
         if is_empty {
-            self.reject(Reject::NotAnObject);
+            self.reject(Reject::NotAnObject, array);
         }
     }
 
     /// Shows the record that an object is, or takes it apart as a wrapping.
     fn object(&mut self, object: &[u8], around: Around<'_>) {
         if around.depth > DEPTH_MAX {
-            return self.reject(Reject::NestedTooDeep);
+            return self.reject(Reject::NestedTooDeep, object);
         }
         match self.decoder.walk(object) {
             Root::Object => self.walked(object, around),
-            Root::Other => self.reject(Reject::NotAnObject),
-            Root::Invalid => self.reject(Reject::InvalidJson),
+            Root::Other => self.reject(Reject::NotAnObject, object),
+            Root::Invalid => self.reject(Reject::InvalidJson, object),
         }
     }
 
@@ -214,7 +221,7 @@ impl<V: FnMut(Item<'_>)> Unwrap<'_, V> {
         match self.decoder.draft(object).finish() {
             Ok(invocation) => self.record(invocation, around),
             Err(Reject::UnknownKind) => self.wrapping(object, around),
-            Err(reject) => self.reject(reject),
+            Err(reject) => self.reject(reject, object),
         }
     }
 
@@ -233,7 +240,7 @@ impl<V: FnMut(Item<'_>)> Unwrap<'_, V> {
     }
 
     /// Shows what a line that is no call was found to be.
-    fn found(&mut self, found: Found<'_>, around: Around<'_>) {
+    fn found(&mut self, found: Found<'_>, part: &[u8], around: Around<'_>) {
         match found {
             Found::Signal(mut signal) => {
                 signal.at = signal.at.or(around.at);
@@ -243,7 +250,7 @@ impl<V: FnMut(Item<'_>)> Unwrap<'_, V> {
                 (self.visit)(Item::Signal { signal, event_id: around.event_id });
             }
             Found::Ignored => (self.visit)(Item::Ignored),
-            Found::Rejected(reject) => self.reject(reject),
+            Found::Rejected(reject) => self.reject(reject, part),
         }
     }
 
@@ -300,7 +307,7 @@ impl<V: FnMut(Item<'_>)> Unwrap<'_, V> {
             self.query(results, around);
         } else {
             let found = signal::of_object(&mut self.decoder.draft(object), &around.context());
-            self.found(found, around);
+            self.found(found, object, around);
         }
     }
 
@@ -314,7 +321,9 @@ impl<V: FnMut(Item<'_>)> Unwrap<'_, V> {
             let label = field(Field::QueryLabel).and_then(json::string).unwrap_or_default();
             let times = field(Field::QueryTimes).unwrap_or_default();
             let values = field(Field::QueryValues).unwrap_or_default();
-            signal::query_results(&label, times, values, &mut |found| self.found(found, around));
+            signal::query_results(&label, times, values, &mut |found| {
+                self.found(found, result, around);
+            });
         }
         if is_empty {
             (self.visit)(Item::Ignored);
@@ -356,7 +365,7 @@ impl<V: FnMut(Item<'_>)> Unwrap<'_, V> {
             Some(text) if text.starts_with(b"\"") => {
                 self.string(text, Around { event_id, ..around });
             }
-            _ => self.reject(Reject::UnknownKind),
+            _ => self.reject(Reject::UnknownKind, message.unwrap_or_default()),
         }
     }
 
@@ -375,7 +384,7 @@ impl<V: FnMut(Item<'_>)> Unwrap<'_, V> {
                 self.decoder.raw(cell, Field::CellValue)
             }) {
                 Some(text) if text.starts_with(b"\"") => self.string(text, around),
-                _ => self.reject(Reject::UnknownKind),
+                _ => self.reject(Reject::UnknownKind, row),
             }
         }
         if is_empty {
@@ -398,14 +407,14 @@ impl<V: FnMut(Item<'_>)> Unwrap<'_, V> {
                     self.string(body, around);
                 }
                 (Root::Object, ..) => self.object(record, around),
-                _ => self.reject(Reject::NotAnObject),
+                _ => self.reject(Reject::NotAnObject, record),
             }
         }
     }
 
     /// Takes apart the text that a JSON string stands for.
     fn string(&mut self, quoted: &[u8], around: Around<'_>) {
-        let [b'"', inner @ .., b'"'] = quoted else { return self.reject(Reject::BadField) };
+        let [b'"', inner @ .., b'"'] = quoted else { return self.reject(Reject::BadField, quoted) };
         if !inner.contains(&b'\\') {
             return self.message(inner, around);
         }
@@ -417,11 +426,13 @@ impl<V: FnMut(Item<'_>)> Unwrap<'_, V> {
     }
 
     fn base64(&mut self, quoted: &[u8], around: Around<'_>) {
-        let Some(encoded) = json::string(quoted) else { return self.reject(Reject::BadField) };
+        let Some(encoded) = json::string(quoted) else {
+            return self.reject(Reject::BadField, quoted);
+        };
         let mut bytes = self.decoder.spare.pop().unwrap_or_default();
         bytes.clear();
         if STANDARD.decode_vec(encoded.as_bytes(), &mut bytes).is_err() {
-            self.reject(Reject::BadWrapping);
+            self.reject(Reject::BadWrapping, quoted);
         } else if bytes.starts_with(&[0x1f, 0x8b]) {
             self.gzip(&bytes, around);
         } else {
@@ -439,9 +450,9 @@ impl<V: FnMut(Item<'_>)> Unwrap<'_, V> {
         let result = MultiGzDecoder::new(bytes).take(most).read_to_end(&mut text);
         self.inflated = self.inflated.saturating_add(text.len());
         if text.len() > left {
-            self.reject(Reject::Oversized);
+            self.reject(Reject::Oversized, bytes);
         } else if result.is_err() {
-            self.reject(Reject::BadWrapping);
+            self.reject(Reject::BadWrapping, bytes);
         } else {
             self.message(&text, around);
         }

@@ -11,8 +11,9 @@ use super::batch::{Entry, Group, Observation, Rated, SignalEntry};
 use super::seen::told_by;
 use super::signals::label;
 use crate::decode::frame::{Part, Unit, is_leftover, parts, units};
-use crate::decode::{Decoder, Invocation, Item, SignalRecord, is_blank};
+use crate::decode::{Decoder, Invocation, Item, Refused, SignalRecord, is_blank};
 use crate::model::hash::seeded_hash;
+use crate::model::log_format::LogFormat;
 use crate::model::model_ref::ModelRef;
 use crate::model::names::{LineResult, Outcome, RecordKind, Reject, Route};
 use crate::model::principal::{UNKNOWN_PRINCIPAL, principal_of_arn, without_session};
@@ -36,6 +37,8 @@ pub struct Rules {
     pub models: Arc<BTreeMap<String, String>>,
     /// Keys of request metadata to keep as attributes.
     pub attributes: Arc<[String]>,
+    /// Logs that the config describes.
+    pub formats: Arc<[LogFormat]>,
     /// Secret key of the hashes of request ids.
     pub seed: u64,
     /// Whether to decode with the plain decoder.
@@ -75,13 +78,33 @@ struct Resolved {
     place: u32,
 }
 
-/// One record as [`Meter::rate_seen`] shows it.
+/// What [`Meter::rate_seen`] shows.
+#[derive(Debug)]
+pub enum Seen<'r> {
+    /// A record.
+    Record(Sight<'r>),
+    /// Something that was not counted.
+    Refused(RefusedSight<'r>),
+}
+
+/// One record.
 #[derive(Debug)]
 pub enum Sight<'r> {
     /// A call.
     Call(CallSight<'r>),
     /// Something else that happened.
     Signal(SignalSight<'r>),
+}
+
+/// Something that was not counted.
+#[derive(Debug)]
+pub struct RefusedSight<'r> {
+    /// Where its line or frame stands in the lines.
+    pub place: Range<usize>,
+    /// Why.
+    pub reject: Reject,
+    /// What it is.
+    pub part: Refused<'r>,
 }
 
 /// A record that is no call: what it says, and what its names are resolved to.
@@ -104,6 +127,8 @@ pub struct CallSight<'r> {
     pub place: Range<usize>,
     /// Id of the request, as logged.
     pub request_id: Option<&'r str>,
+    /// The limit on output that the request asked for.
+    pub max_tokens: Option<u64>,
     /// The entry.
     pub entry: &'r Entry,
     /// The group of the entry.
@@ -113,11 +138,8 @@ pub struct CallSight<'r> {
 impl Meter {
     /// Returns a meter under `rules`.
     pub fn new(rules: Rules) -> Self {
-        let decoder = if rules.plain {
-            Decoder::plain(&rules.attributes)
-        } else {
-            Decoder::new(&rules.attributes)
-        };
+        let decoder = Decoder::with_formats(&rules.attributes, &rules.formats);
+        let decoder = if rules.plain { decoder.made_plain() } else { decoder };
         let rater = Rater {
             rules,
             combinations: HashMap::default(),
@@ -136,12 +158,12 @@ impl Meter {
         self.rate_seen(lines, frames, |_| {})
     }
 
-    /// Does the same and shows every record on the way, in the order of [`Rated::entries`].
+    /// Does the same and shows everything on the way, calls, in the order of [`Rated::entries`].
     pub fn rate_seen(
         &mut self,
         lines: &[u8],
         frames: &[Range<usize>],
-        see: impl FnMut(&Sight<'_>),
+        see: impl FnMut(&Seen<'_>),
     ) -> Rated {
         let mut rated = Rated::default();
         self.rate_all(lines, frames, &mut rated, see);
@@ -159,7 +181,7 @@ impl Meter {
         lines: &[u8],
         frames: &[Range<usize>],
         rated: &mut Rated,
-        mut see: impl FnMut(&Sight<'_>),
+        mut see: impl FnMut(&Seen<'_>),
     ) {
         self.rater.begin();
         for Unit { range, is_frame } in units(lines, frames) {
@@ -184,27 +206,36 @@ impl Meter {
         part: Part<'_>,
         place: Range<usize>,
         rated: &mut Rated,
-        see: &mut impl FnMut(&Sight<'_>),
+        see: &mut impl FnMut(&Seen<'_>),
     ) {
         let Part::Text(text) = part else { return rated.reject(Reject::Truncated, place.start) };
         let rater = &mut self.rater;
         self.decoder.each(text, &mut |item| match item {
             Item::Record { invocation, event_id } => {
-                rater.rate(&invocation, event_id, rated, |request_id, entry, group| {
-                    see(&Sight::Call(CallSight { place: place.clone(), request_id, entry, group }));
+                rater.rate(&invocation, event_id, rated, |entry, group| {
+                    see(&Seen::Record(Sight::Call(CallSight {
+                        place: place.clone(),
+                        request_id: invocation.request_id.as_deref(),
+                        max_tokens: invocation.max_tokens,
+                        entry,
+                        group,
+                    })));
                 });
             }
             Item::Signal { signal, event_id } => {
                 let resolved = rater.resolved_signal(&signal);
-                see(&Sight::Signal(SignalSight {
+                see(&Seen::Record(Sight::Signal(SignalSight {
                     place: place.clone(),
                     record: &signal,
                     model: &resolved.model,
                     principal: &resolved.principal,
-                }));
+                })));
                 rated.signals.push(rater.signal(&signal, &resolved, event_id));
             }
-            Item::Rejected(reject) => rated.reject(reject, place.start),
+            Item::Rejected { reject, part } => {
+                rated.reject(reject, place.start);
+                see(&Seen::Refused(RefusedSight { place: place.clone(), reject, part }));
+            }
             Item::Ignored => rated.rejected.add((None, LineResult::Ignored), 1),
         });
     }
@@ -226,7 +257,7 @@ impl Rater {
         invocation: &Invocation<'_>,
         event_id: Option<&str>,
         rated: &mut Rated,
-        see: impl FnOnce(Option<&str>, &Entry, &Arc<Group>),
+        see: impl FnOnce(&Entry, &Arc<Group>),
     ) {
         let tokens = narrowed(invocation);
         let context = ContextBand::of_input(invocation.tokens.total_input());
@@ -250,7 +281,7 @@ impl Rater {
             resolved.refresh(&self.rules.book, invocation.at);
             let place = resolved.place_in(self.batch, rated);
             let entry = Entry { id, has_shared_id, ..entry(invocation, place, tokens) };
-            see(invocation.request_id.as_deref(), &entry, &resolved.group);
+            see(&entry, &resolved.group);
             rated.entries.push(entry);
         }
     }

@@ -8,6 +8,7 @@
 
 pub mod error_class;
 pub mod hash;
+pub mod log_format;
 pub mod model_ref;
 pub mod money;
 pub mod names;

@@ -19,7 +19,7 @@ use std::ops::Range;
 pub(super) use elements::{Elements, document_end, elements};
 pub(super) use resume::{Resume, Step};
 pub(super) use text::{string, unescape_into};
-pub(super) use trie::{Slot, Trie, TrieBuilder};
+pub(super) use trie::{Edge, Slot, Trie, TrieBuilder};
 pub(super) use walk::Walker;
 
 /// Takes the places that a walk finds.

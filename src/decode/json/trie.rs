@@ -52,8 +52,10 @@ struct Draft {
 
 /// One step of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Edge<'p> {
+pub(in crate::decode) enum Edge<'p> {
+    /// The value of a key.
     Key(&'p str),
+    /// Any element of an array.
     Element,
 }
 
@@ -70,6 +72,19 @@ impl TrieBuilder {
         let parent = self.node(path);
         let node = self.child(parent, Edge::Key(key));
         self.set(node, slot);
+    }
+
+    /// Adds the place at the end of `path`, and returns the slot that it takes the place from.
+    pub(in crate::decode) fn replace<'p>(
+        &mut self,
+        path: impl Iterator<Item = Edge<'p>>,
+        slot: Slot,
+    ) -> Option<Slot> {
+        let root = self.node("");
+        let node = path.fold(root, |node, edge| self.child(node, edge));
+        let before = self.nodes.get(node).and_then(|node| node.slot);
+        self.set(node, slot);
+        before
     }
 
     /// Returns the finished tree.

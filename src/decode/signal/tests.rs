@@ -14,7 +14,7 @@ fn read(line: &str) -> Vec<String> {
         decoder.each(line.as_bytes(), &mut |item| match item {
             Item::Record { invocation, .. } => all.push(format!("call {}", invocation.model_id)),
             Item::Signal { signal, .. } => all.extend(shown(&signal)),
-            Item::Rejected(reject) => all.push(reject.as_str().to_owned()),
+            Item::Rejected { reject, .. } => all.push(reject.as_str().to_owned()),
             Item::Ignored => all.push("ignored".to_owned()),
         });
         all
