@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::codec;
-use super::engine::{Engine, WriteBatch, each};
+use super::engine::{Engine, WriteBatch, each_key};
 use super::error::StoreError;
 use super::keys::{self, prefix};
 use super::pending::{Block, Blocks, Pending};
@@ -24,6 +24,9 @@ use crate::ledger::state::Ledger;
 
 /// Ids in one stored chunk, eight bytes each: they must fit into the largest value.
 const IDS_PER_CHUNK: usize = 600;
+/// Chunks of forgotten ids that one batch deletes: a slice may have thousands, and sled holds on to
+/// all that a batch deletes until it is applied.
+const IDS_DELETED_MAX: usize = 128;
 /// Fewest blocks of a level that one fold moves to a coarser one. A fold that writes many blocks
 /// moves twice as many, so that compaction keeps up with what is written; beyond that it waits for
 /// the next fold, so that a commit never waits long for this one.
@@ -95,26 +98,33 @@ pub(super) fn rest(
             codec::put(batch, keys::ingest(source), ingest)?;
         }
     }
-    ids(engine, pending, ledger.number(), batch)?;
+    ids(pending, ledger.number(), batch)?;
     for key in &pending.journal_keys {
         batch.delete(key.clone());
     }
     Ok(())
 }
 
-fn ids(
+/// Returns how the next stored ids of forgotten slices are deleted, or nothing if there are none left.
+///
+/// They may go before the rest of a fold: until the journal ends, a restart learns from it that these
+/// slices are forgotten.
+pub(super) fn forgotten_ids(
     engine: &dyn Engine,
     pending: &Pending,
-    number: u64,
-    batch: &mut WriteBatch,
-) -> Result<(), StoreError> {
+) -> Result<Option<WriteBatch>, StoreError> {
     for evicted in &pending.evicted {
         let (from, to) = (keys::ids_from(evicted.from), keys::ids_from(evicted.to));
-        each(engine, &from, &to, |key, _| {
-            batch.delete(key.to_vec());
-            Ok(())
-        })?;
+        let mut batch = WriteBatch::default();
+        each_key(engine, &from, &to, IDS_DELETED_MAX, |key| batch.delete(key.to_vec()))?;
+        if !batch.0.is_empty() {
+            return Ok(Some(batch));
+        }
     }
+    Ok(None)
+}
+
+fn ids(pending: &Pending, number: u64, batch: &mut WriteBatch) -> Result<(), StoreError> {
     for (slice, ids) in &pending.ids {
         for (part, chunk) in (0..).zip(ids.chunks(IDS_PER_CHUNK)) {
             codec::put(batch, keys::ids(*slice, number, part), &IdList(chunk.to_vec()))?;
@@ -191,7 +201,7 @@ fn compact<R: Additive>(
         let first = keys::rollup_block(table, Bucket { level, start_minute: 0 }, 0);
         let end = keys::rollup_block(table, Bucket::holding(level, horizon), 0);
         let mut old_keys = Vec::new();
-        super::engine::each_key(engine, &first, &end, moves_max, |key| {
+        each_key(engine, &first, &end, moves_max, |key| {
             old_keys.push(key.to_vec());
         })?;
         for key in old_keys {

@@ -124,6 +124,9 @@ impl LedgerStore {
     /// `ledger` is the state after the last commit, and no other commit comes in between.
     pub fn fold(&mut self, ledger: &Ledger) -> Result<(), StoreError> {
         let Self { engine, pending, .. } = self;
+        while let Some(batch) = fold::forgotten_ids(&**engine, pending)? {
+            engine.commit(batch)?;
+        }
         let mut parts = fold::parts(pending);
         let last = parts.pop();
         for part in parts {
