@@ -3,6 +3,7 @@
 //! Pure functions over plain data; it may use `model`, `decode` and `price`. It must never do I/O,
 //! read a clock, or hold an amount that no delta brought.
 
+pub mod alerts;
 pub mod amounts;
 pub mod batch;
 pub mod booking;

@@ -6,6 +6,7 @@
 //! (how far a log is committed), *generation* (one life of a log file between truncations),
 //! *series* (one combination of labels), *reject* (why a line could not be counted).
 
+pub mod alert;
 pub mod error_class;
 pub mod hash;
 pub mod log_format;
