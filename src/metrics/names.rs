@@ -48,6 +48,8 @@ metrics! {
         "Estimated cost of priced tokens at list price of the time of the call; discounts, commitments and free tiers are not in it.";
     REPORTED_COST = COUNTER "tollkeeper_reported_cost_usd_total"
         "Cost that the applications' own logs claim, to compare with the computed cost.";
+    REPORTED_BASIS = COUNTER "tollkeeper_reported_cost_basis_usd_total"
+        "Estimated cost of the calls whose own log claims a cost; the claims divided by it tell how far they are off.";
     UNPRICED_TOKENS = COUNTER "tollkeeper_unpriced_tokens_total"
         "Tokens without a price, by class and reason; their cost is missing from the cost.";
     APPROXIMATED = COUNTER "tollkeeper_approximated_records_total"
