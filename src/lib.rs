@@ -20,6 +20,7 @@ pub mod model;
 pub mod decode;
 pub mod price;
 pub mod ledger;
+pub mod watch;
 pub mod config;
 pub mod store;
 pub mod source;
