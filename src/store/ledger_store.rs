@@ -25,9 +25,9 @@ use crate::model::series::SeriesKey;
 use crate::model::signal::SignalKey;
 use crate::model::time::UnixMillis;
 
-/// Version of the layout of keys and values. Version 1, of builds before the first release, had no
-/// signals; it is refused.
-pub const SCHEMA_VERSION: u32 = 2;
+/// Version of the layout of keys and values. Versions 1 and 2, of builds before the first release, had
+/// no signals and no cuts of hours; they are refused.
+pub const SCHEMA_VERSION: u32 = 3;
 /// Largest part of a journal entry; with its checksum it must fit into the largest value.
 const JOURNAL_PART_BYTES: usize = 5_000;
 
