@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use tollkeeper::ledger::batch::{Entry, Group, Rated, RatedBatch};
 use tollkeeper::ledger::position::{LogId, LogPosition, Mark};
-use tollkeeper::ledger::rollup::{Level, Retention};
+use tollkeeper::ledger::rollup::{HourCuts, Level, Retention};
 use tollkeeper::ledger::state::{Ledger, Settings};
 use tollkeeper::model::money::Usd;
 use tollkeeper::model::names::{Approximations, Operation, Outcome, RecordKind, Route, Tier};
@@ -42,6 +42,7 @@ const SETTINGS: Settings = Settings {
         hours_ms: 400 * DAY_MS,
         days_ms: 1_825 * DAY_MS,
     },
+    cuts: HourCuts::FULL_HOURS,
     window_ms: 6 * HOUR_MS,
     ids_max: 3_000_000,
     principals_max: 10_000,

@@ -1,7 +1,7 @@
 //! Tollkeeper keeps the toll of every LLM call: tokens, dollars, throttles.
 //!
 //! The modules stand in the order in which they may name each other: each one uses only those above
-//! it (`tests/tidy.rs` checks this). The first ones, up to `ledger`, are the core: plain functions over plain data,
+//! it (`tests/tidy.rs` checks this). The first ones, up to `budget`, are the core: plain functions over plain data,
 //! without I/O, clock, threads or logging. ARCHITECTURE.md tells the long story.
 //!
 //! # Invariants
@@ -20,6 +20,7 @@ pub mod model;
 pub mod decode;
 pub mod price;
 pub mod ledger;
+pub mod budget;
 pub mod watch;
 pub mod config;
 pub mod store;

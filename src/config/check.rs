@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::budget;
 use super::format;
 use super::problem::Problems;
 use super::section::{Reader, Section};
@@ -66,6 +67,7 @@ fn read(reader: &Reader<'_>, folder: &Path) -> Option<Config> {
     let mut prices = root.section("prices");
     let price_files = prices.texts("files").unwrap_or_default();
     prices.finish();
+    let budgets = budget::read(&mut root, &shown.attributes, retention);
     root.finish();
 
     let defaults = SETTINGS_DEFAULT;
@@ -74,6 +76,7 @@ fn read(reader: &Reader<'_>, folder: &Path) -> Option<Config> {
         ledger_dir: folder.join(dir),
         ledger: Settings {
             retention,
+            cuts: budget::cuts(&budgets),
             window_ms: window_ms.unwrap_or(defaults.window_ms),
             ids_max: size_or(ids_max, defaults.ids_max),
             principals_max: size_or(principals_max, defaults.principals_max),
@@ -86,6 +89,7 @@ fn read(reader: &Reader<'_>, folder: &Path) -> Option<Config> {
         models,
         formats,
         price_files: price_files.iter().map(|file| folder.join(file)).collect(),
+        budgets,
     })
 }
 

@@ -3,6 +3,7 @@
 //! `section` reads tables and notes what is wrong where; `check` knows the keys. It may use the
 //! core. It must never start or open anything, and never print: problems are values.
 
+mod budget;
 mod check;
 mod file_source;
 mod format;
@@ -18,7 +19,8 @@ pub use file_source::FileSourceConfig;
 pub use problem::{Problem, Problems};
 pub(crate) use section::parse_duration_ms;
 
-use crate::ledger::rollup::Retention;
+use crate::budget::plan::Budget;
+use crate::ledger::rollup::{HourCuts, Retention};
 use crate::ledger::state::Settings;
 use crate::model::log_format::LogFormat;
 use crate::model::time::{DAY_MS, HOUR_MS};
@@ -49,6 +51,8 @@ pub struct Config {
     pub formats: Vec<LogFormat>,
     /// Price files that override and extend the shipped price book, in this order.
     pub price_files: Vec<PathBuf>,
+    /// What calls may come to.
+    pub budgets: Vec<Budget>,
 }
 
 /// Labels that are not on by default, since their values are not bounded by nature.
@@ -67,6 +71,7 @@ pub const SETTINGS_DEFAULT: Settings = Settings {
         hours_ms: 400 * DAY_MS,
         days_ms: 3_650 * DAY_MS,
     },
+    cuts: HourCuts::FULL_HOURS,
     window_ms: 6 * HOUR_MS,
     ids_max: 4_000_000,
     principals_max: 500,
@@ -87,6 +92,7 @@ impl Config {
             models: BTreeMap::new(),
             formats: Vec::new(),
             price_files: Vec::new(),
+            budgets: Vec::new(),
         }
     }
 }

@@ -80,6 +80,11 @@ impl<'r, 'i> Section<'r, 'i> {
         self.table.remove(key)
     }
 
+    /// Tells whether a key is there and was not read yet.
+    pub(super) fn has(&self, key: &'static str) -> bool {
+        self.table.contains_key(key)
+    }
+
     fn wrong_type(&self, key: &str, value: &Spanned<DeValue<'i>>, wanted: &str) {
         let found = value.get_ref().type_str();
         self.report_at(key, &value.span(), format!("found {found}, expected {wanted}"));
@@ -111,6 +116,33 @@ impl<'r, 'i> Section<'r, 'i> {
             self.report_at(key, &value.span(), format!("found `{text}`, expected {allowed}"));
         }
         parsed
+    }
+
+    /// Reads a text or a number, as it is written. The error of `parse` says what is wrong with it, after
+    /// "found …, "; `allowed` completes "expected …" where it is neither.
+    pub(super) fn scalar<T>(
+        &mut self,
+        key: &'static str,
+        allowed: &str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        let value = self.take(key)?;
+        let text = match value.get_ref() {
+            DeValue::String(text) => text.as_ref(),
+            DeValue::Integer(number) if number.radix() == 10 => number.as_str(),
+            DeValue::Float(number) => number.as_str(),
+            _ => {
+                self.wrong_type(key, &value, allowed);
+                return None;
+            }
+        };
+        match parse(text) {
+            Ok(parsed) => Some(parsed),
+            Err(what) => {
+                self.report_at(key, &value.span(), format!("found `{text}`, {what}"));
+                None
+            }
+        }
     }
 
     /// Reads a text.
@@ -223,6 +255,43 @@ impl<'r, 'i> Section<'r, 'i> {
         map
     }
 
+    /// Reads a table whose keys are free, each with a text or a list of texts. The error of `check` says
+    /// what is wrong with a key.
+    pub(super) fn text_lists(
+        &mut self,
+        key: &'static str,
+        check: impl Fn(&str) -> Result<(), String>,
+    ) -> Vec<(String, Vec<String>)> {
+        let allowed = "a text or a list of texts, for example `[\"a\", \"b\"]`";
+        let mut lists = Vec::new();
+        let Some(value) = self.take(key) else { return lists };
+        let Some(table) = value.get_ref().as_table() else {
+            self.wrong_type(key, &value, "a table");
+            return lists;
+        };
+        for (name, value) in table {
+            let is_bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+            let quote = if name.get_ref().chars().all(is_bare) { "" } else { "\"" };
+            let path = format!("{key}.{quote}{}{quote}", name.get_ref());
+            if let Err(what) = check(name.get_ref()) {
+                self.report_at(&path, &name.span(), what);
+                continue;
+            }
+            let items = match value.get_ref() {
+                DeValue::String(_) => std::slice::from_ref(value),
+                DeValue::Array(items) => items.as_ref(),
+                _ => &[],
+            };
+            let texts: Option<Vec<String>> =
+                items.iter().map(|item| item.get_ref().as_str().map(str::to_owned)).collect();
+            match texts {
+                Some(texts) if !texts.is_empty() => lists.push((name.get_ref().to_string(), texts)),
+                _ => self.wrong_type(&path, value, allowed),
+            }
+        }
+        lists
+    }
+
     /// Opens a table; a missing one reads as empty.
     pub(super) fn section(&mut self, key: &'static str) -> Section<'r, 'i> {
         let path = self.path_of(key);
@@ -268,19 +337,22 @@ impl<'r, 'i> Section<'r, 'i> {
     pub(super) fn finish(self) {
         for key in self.table.keys() {
             let found = key.get_ref();
-            let near = self
-                .known
-                .iter()
-                .map(|known| (strsim::damerau_levenshtein(found, known), known))
-                .min()
-                .filter(|(distance, known)| *distance <= known.len().max(3) / 2);
-            let hint = match near {
-                Some((_, known)) => format!("did you mean `{known}`?"),
+            let hint = match nearest(found, self.known.iter().copied()) {
+                Some(known) => format!("did you mean `{known}`?"),
                 None => format!("known keys are `{}`", self.known.join("`, `")),
             };
             self.report_at(found, &key.span(), format!("there is no such key; {hint}"));
         }
     }
+}
+
+/// Returns the right spelling that is nearest to `found`, if any is near.
+pub(super) fn nearest<'k>(found: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
+    known
+        .map(|known| (strsim::damerau_levenshtein(found, known), known))
+        .min()
+        .filter(|(distance, known)| *distance <= known.len().max(3) / 2)
+        .map(|(_, known)| known)
 }
 
 /// Milliseconds by unit, the largest unit first.
@@ -295,7 +367,7 @@ pub(crate) fn parse_duration_ms(text: &str) -> Option<i64> {
     number.parse::<i64>().ok()?.checked_mul(ms)
 }
 
-fn duration_text(ms: i64) -> String {
+pub(super) fn duration_text(ms: i64) -> String {
     let whole = UNITS.into_iter().find(|(_, unit)| ms >= *unit && ms % unit == 0);
     whole.map_or_else(|| format!("{ms}ms"), |(name, unit)| format!("{}{name}", ms / unit))
 }

@@ -4,10 +4,17 @@
 //! Every amount lives at exactly one level, so that all rows of a series sum to its totals. Minutes
 //! move into hours, hours into days, days into one row without a date, each when it is older than
 //! the retention of its level. A late record is booked at the level that holds its time by then.
+//!
+//! Rows by the hour end at every full hour, and also at those quarters of an hour at which a budget's
+//! period can begin ([`HourCuts`]), so that a row is never of two periods.
 
 use serde::{Deserialize, Serialize};
 
 use crate::model::time::{DAY_MS, HOUR_MS, MINUTE_MS, UnixMillis};
+
+/// Milliseconds in a quarter of an hour: every time zone of this century is ahead of or behind UTC by
+/// a multiple of it.
+pub const QUARTER_MS: i64 = 15 * MINUTE_MS;
 
 /// A level of buckets, the finest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -15,7 +22,7 @@ use crate::model::time::{DAY_MS, HOUR_MS, MINUTE_MS, UnixMillis};
 pub enum Level {
     /// One row a minute.
     Minute,
-    /// One row an hour.
+    /// One row an hour, or a part of one where [`HourCuts`] say so.
     Hour,
     /// One row a day (UTC).
     Day,
@@ -43,6 +50,10 @@ pub struct Retention {
     pub days_ms: i64,
 }
 
+/// At which quarters of a UTC hour a row by the hour begins: at the full hour always.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct HourCuts(u8);
+
 /// The first instant that each level still holds. They only move forward, and are stored, so that
 /// a record of some time is booked where a compaction would have left it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +64,62 @@ pub struct Horizons {
     pub hours_from: UnixMillis,
     /// First instant booked by day; always the start of a day.
     pub days_from: UnixMillis,
+    /// Where rows by the hour begin. Cuts are added, never taken away.
+    pub cuts: HourCuts,
+    /// Rows by the hour that start before it may be longer than `cuts` say, since a cut was added
+    /// when they were made already; always the start of an hour.
+    pub cuts_from: UnixMillis,
+}
+
+impl HourCuts {
+    /// Full hours only.
+    pub const FULL_HOURS: Self = Self(1);
+
+    /// Returns these cuts and the one at the quarter of an hour that holds `at`.
+    #[must_use]
+    pub fn and_at(self, at: UnixMillis) -> Self {
+        Self(self.0 | 1 << at.0.rem_euclid(HOUR_MS).div_euclid(QUARTER_MS))
+    }
+
+    /// Returns the cuts of both.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Tells whether a row begins at the quarter of an hour that holds `at`.
+    fn begins(self, at: UnixMillis) -> bool {
+        self.and(Self::FULL_HOURS).and_at(at) == self.and(Self::FULL_HOURS)
+    }
+
+    /// Tells whether a row by the hour begins at `at`.
+    pub fn has(self, at: UnixMillis) -> bool {
+        self.start_of(at) == at
+    }
+
+    /// Returns the start of the row by the hour that holds `at`.
+    pub fn start_of(self, at: UnixMillis) -> UnixMillis {
+        let mut start = at.floor(QUARTER_MS);
+        while !self.begins(start) {
+            start = start.plus(-QUARTER_MS);
+        }
+        start
+    }
+
+    /// Returns the end of the row by the hour that holds `at`.
+    pub fn end_of(self, at: UnixMillis) -> UnixMillis {
+        let mut end = at.floor(QUARTER_MS).plus(QUARTER_MS);
+        while !self.begins(end) {
+            end = end.plus(QUARTER_MS);
+        }
+        end
+    }
+}
+
+impl Default for HourCuts {
+    fn default() -> Self {
+        Self::FULL_HOURS
+    }
 }
 
 impl Level {
@@ -79,10 +146,10 @@ impl Level {
 
 impl Bucket {
     /// Returns the bucket of `level` that holds `at`.
-    pub fn holding(level: Level, at: UnixMillis) -> Self {
+    pub fn holding(level: Level, at: UnixMillis, cuts: HourCuts) -> Self {
         let start = match level {
             Level::Minute => at.floor(MINUTE_MS),
-            Level::Hour => at.floor(HOUR_MS),
+            Level::Hour => cuts.start_of(at),
             Level::Day => at.floor(DAY_MS),
             Level::Ever => UnixMillis(0),
         };
@@ -97,8 +164,8 @@ impl Bucket {
     }
 
     /// Returns the bucket of the next coarser level that this one moves into.
-    pub fn coarser(self) -> Option<Self> {
-        Some(Self::holding(self.level.coarser()?, self.start()))
+    pub fn coarser(self, cuts: HourCuts) -> Option<Self> {
+        Some(Self::holding(self.level.coarser()?, self.start(), cuts))
     }
 }
 
@@ -114,14 +181,23 @@ impl Horizons {
         } else {
             Level::Ever
         };
-        Bucket::holding(level, at)
+        Bucket::holding(level, at, self.cuts)
     }
 
-    /// Returns the horizons of `retention` at `now`, never before the present ones.
+    /// Returns the horizons of `retention` at `now`, never before the present ones, with `cuts` added
+    /// to the present ones.
     #[must_use]
-    pub fn moved(&self, retention: Retention, now: UnixMillis) -> Self {
+    pub fn moved(&self, retention: Retention, cuts: HourCuts, now: UnixMillis) -> Self {
+        let minutes_from = self.minutes_from.max(now.plus(-retention.minutes_ms).floor(HOUR_MS));
+        let cuts = self.cuts.and(cuts);
+        // What is still there by the minute will be cut as well. A ledger that has never booked
+        // anything has no longer rows.
+        let was_used = self.minutes_from > UnixMillis(0);
+        let cuts_from = if cuts != self.cuts && was_used { minutes_from } else { self.cuts_from };
         Self {
-            minutes_from: self.minutes_from.max(now.plus(-retention.minutes_ms).floor(HOUR_MS)),
+            minutes_from,
+            cuts,
+            cuts_from,
             hours_from: self.hours_from.max(now.plus(-retention.hours_ms).floor(DAY_MS)),
             days_from: self.days_from.max(now.plus(-retention.days_ms).floor(DAY_MS)),
         }
@@ -146,6 +222,14 @@ mod tests {
     const RETENTION: Retention =
         Retention { minutes_ms: 48 * HOUR_MS, hours_ms: 400 * DAY_MS, days_ms: 1_825 * DAY_MS };
 
+    fn any_cuts() -> impl Strategy<Value = HourCuts> {
+        proptest::collection::vec(0i64..4, 0..4).prop_map(|quarters| {
+            quarters.into_iter().fold(HourCuts::FULL_HOURS, |cuts, quarter| {
+                cuts.and_at(UnixMillis(quarter * QUARTER_MS))
+            })
+        })
+    }
+
     proptest! {
         /// A late record lands where a compaction would have moved the row it would have been in.
         #[test]
@@ -153,22 +237,52 @@ mod tests {
             at in 1_000_000_000_000i64..1_800_000_000_000,
             first in 1_000_000_000_000i64..1_800_000_000_000,
             later in 0i64..300_000_000_000,
+            cuts in any_cuts(),
         ) {
             let at = UnixMillis(at);
-            let early = Horizons::default().moved(RETENTION, UnixMillis(first));
-            let late = early.moved(RETENTION, UnixMillis(first + later));
+            let early = Horizons::default().moved(RETENTION, cuts, UnixMillis(first));
+            let late = early.moved(RETENTION, cuts, UnixMillis(first + later));
             let mut bucket = early.bucket(at);
             while late.of(bucket.level).is_some_and(|horizon| bucket.start() < horizon) {
-                bucket = bucket.coarser().unwrap();
+                bucket = bucket.coarser(late.cuts).unwrap();
             }
             prop_assert_eq!(bucket, late.bucket(at));
+        }
+
+        /// Rows by the hour tile time, and never hold a full hour's turn or a cut inside.
+        #[test]
+        fn rows_by_the_hour_end_where_the_next_begins(
+            at in 946_684_800_000i64..4_102_444_800_000,
+            cuts in any_cuts(),
+        ) {
+            let at = UnixMillis(at);
+            let (start, end) = (cuts.start_of(at), cuts.end_of(at));
+            prop_assert!(start <= at && at < end && end.0 - start.0 <= HOUR_MS);
+            prop_assert!(cuts.has(start) && cuts.start_of(end) == end);
+            prop_assert_eq!(cuts.end_of(end.plus(-1)), end);
+            prop_assert!((start.0 + 1..end.0).step_by(60_000).all(|ms| !cuts.has(UnixMillis(ms))));
+            prop_assert_eq!(start.floor(HOUR_MS), at.floor(HOUR_MS));
         }
     }
 
     #[test]
     fn horizons_never_move_back() {
         let now = UnixMillis(1_800_000_000_000);
-        let horizons = Horizons::default().moved(RETENTION, now);
-        assert_eq!(horizons.moved(RETENTION, now.plus(-DAY_MS)), horizons);
+        let cuts = HourCuts::FULL_HOURS;
+        let horizons = Horizons::default().moved(RETENTION, cuts, now);
+        assert_eq!(horizons.moved(RETENTION, cuts, now.plus(-DAY_MS)), horizons);
+    }
+
+    #[test]
+    fn a_cut_that_is_added_says_from_when_on_rows_have_it_and_stays() {
+        let (now, half) = (UnixMillis(1_800_000_000_000), UnixMillis(2 * QUARTER_MS));
+        let cuts = HourCuts::FULL_HOURS.and_at(half);
+        let fresh = Horizons::default().moved(RETENTION, cuts, now);
+        assert_eq!((fresh.cuts, fresh.cuts_from), (cuts, UnixMillis(0)));
+        let used = Horizons::default().moved(RETENTION, HourCuts::FULL_HOURS, now);
+        let cut = used.moved(RETENTION, cuts, now.plus(DAY_MS));
+        assert_eq!((cut.cuts, cut.cuts_from), (cuts, cut.minutes_from));
+        let later = cut.moved(RETENTION, HourCuts::FULL_HOURS, now.plus(2 * DAY_MS));
+        assert_eq!((later.cuts, later.cuts_from), (cuts, cut.cuts_from));
     }
 }

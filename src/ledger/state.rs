@@ -15,7 +15,7 @@ use super::catalog::Catalog;
 use super::counts::Counts;
 use super::delta::{Cell, Delta, Grand, IdList, Ingest, SeriesId, SignalCell};
 use super::position::{LogId, LogPosition};
-use super::rollup::{Bucket, Horizons, Retention};
+use super::rollup::{Bucket, Horizons, HourCuts, Retention};
 use super::seen::{Seen, SeenIds, twin};
 use super::signals::{SignalId, Signals, Tally};
 use crate::model::names::{Approximation, Capped, LineResult, RecordKind};
@@ -35,6 +35,8 @@ const IDLE_MAX_MS: i64 = DAY_MS;
 pub struct Settings {
     /// How long each level of rollups is kept.
     pub retention: Retention,
+    /// Where rows by the hour begin.
+    pub cuts: HourCuts,
     /// Event time for which request ids are remembered, in milliseconds.
     pub window_ms: i64,
     /// Most request ids remembered.
@@ -136,7 +138,7 @@ impl Ledger {
         };
         Booking {
             newest: self.newest,
-            horizons: self.horizons.moved(self.settings.retention, believed),
+            horizons: self.horizons.moved(self.settings.retention, self.settings.cuts, believed),
             ..Booking::default()
         }
     }

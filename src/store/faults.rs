@@ -17,7 +17,7 @@ use crate::ledger::amounts::Row;
 use crate::ledger::batch::{Entry, Group, Observation, Rated, RatedBatch, SignalEntry};
 use crate::ledger::delta::Ingest;
 use crate::ledger::position::{LogId, LogPosition, Mark};
-use crate::ledger::rollup::{Level, Retention};
+use crate::ledger::rollup::{HourCuts, Level, Retention};
 use crate::ledger::state::{Ledger, Settings};
 use crate::model::alert::{
     AlertKey, AlertName, AlertState, Brief, DeliveryResult, Notice, NoticeStatus, Phase, Severity,
@@ -38,6 +38,7 @@ const START: UnixMillis = UnixMillis(20_000 * DAY_MS);
 const IDENTITY: Identity = Identity { seed: 7, created: START };
 const SETTINGS: Settings = Settings {
     retention: Retention { minutes_ms: 6 * HOUR_MS, hours_ms: 3 * DAY_MS, days_ms: 9 * DAY_MS },
+    cuts: HourCuts::FULL_HOURS,
     window_ms: 6 * HOUR_MS,
     ids_max: 60,
     principals_max: 3,

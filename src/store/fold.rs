@@ -223,14 +223,16 @@ fn compact<R: Additive>(
     for level in [Level::Minute, Level::Hour, Level::Day] {
         let Some(horizon) = horizons.of(level) else { continue };
         let first = keys::rollup_block(table, Bucket { level, start_minute: 0 }, 0);
-        let end = keys::rollup_block(table, Bucket::holding(level, horizon), 0);
+        let end = keys::rollup_block(table, Bucket::holding(level, horizon, horizons.cuts), 0);
         let mut old_keys = Vec::new();
         each_key(engine, &first, &end, moves_max, |key| {
             old_keys.push(key.to_vec());
         })?;
         for key in old_keys {
             let parts = keys::rollup_parts(&key).ok_or_else(|| codec::misplaced(&key))?;
-            let (Some(coarser), number) = (parts.0.coarser(), parts.1) else { continue };
+            let (Some(coarser), number) = (parts.0.coarser(horizons.cuts), parts.1) else {
+                continue;
+            };
             let old = match moved.remove(&key) {
                 Some(block) => block,
                 None => stored_block(engine, &key)?,

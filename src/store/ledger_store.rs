@@ -30,8 +30,8 @@ use crate::model::series::SeriesKey;
 use crate::model::signal::SignalKey;
 use crate::model::time::UnixMillis;
 
-/// Version of the layout of keys and values. Builds before the first release wrote version 1 (no
-/// signals) and 2 (no alerts, rows without durations); they are refused.
+/// Version of the layout of keys and values. Versions 1 and 2, of builds before the first release, had
+/// no signals, and no alerts, durations and cuts of hours; they are refused.
 pub const SCHEMA_VERSION: u32 = 3;
 /// Largest part of a journal entry; with its checksum it must fit into the largest value.
 const JOURNAL_PART_BYTES: usize = 5_000;

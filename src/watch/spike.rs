@@ -236,7 +236,7 @@ fn history_text(baseline: &Baseline) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::rollup::{Bucket, Level as RollupLevel};
+    use crate::ledger::rollup::{Bucket, HourCuts, Level as RollupLevel};
     use crate::model::money::PICODOLLARS_PER_USD;
     use crate::model::time::DAY_MS;
 
@@ -263,7 +263,8 @@ mod tests {
     fn histories(days: i64) -> Histories {
         let mut histories = Histories::new(100);
         for hour in 1..=days * 24 {
-            let bucket = Bucket::holding(RollupLevel::Hour, NOW.plus(-hour * HOUR_MS));
+            let bucket =
+                Bucket::holding(RollupLevel::Hour, NOW.plus(-hour * HOUR_MS), HourCuts::default());
             for subject in subjects().iter().flatten() {
                 histories.add(subject, bucket, dollars(60), NOW);
             }

@@ -277,6 +277,7 @@ pub fn by_subject<'s>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ledger::rollup::HourCuts;
     use crate::model::money::PICODOLLARS_PER_USD;
     use proptest::prelude::*;
 
@@ -288,7 +289,7 @@ mod tests {
     }
 
     fn hour(at: UnixMillis) -> Bucket {
-        Bucket::holding(Level::Hour, at)
+        Bucket::holding(Level::Hour, at, HourCuts::default())
     }
 
     /// A history that spends `cents(hours ago)` an hour over so many hours.
@@ -350,7 +351,7 @@ mod tests {
             let mut usual = Usual::default();
             for ago in 0..26 * 60 {
                 let at = NOW.plus(-ago * MINUTE_MS);
-                let minute = Bucket::holding(Level::Minute, at);
+                let minute = Bucket::holding(Level::Minute, at, HourCuts::default());
                 usual.add(minute, dollars(cents(at.0 / MINUTE_MS)), NOW);
             }
             usual.burst_percent(NOW)

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tollkeeper::ledger::batch::{Entry, Group, Rated, RatedBatch};
 use tollkeeper::ledger::position::{LogId, LogPosition, Mark};
-use tollkeeper::ledger::rollup::Retention;
+use tollkeeper::ledger::rollup::{HourCuts, Retention};
 use tollkeeper::ledger::state::{Ledger, Settings};
 use tollkeeper::model::money::Usd;
 use tollkeeper::model::names::{Approximations, Operation, Outcome, RecordKind, Route, Tier};
@@ -30,6 +30,7 @@ const BYTES_PER_COMMIT: u64 = 100;
 
 const SETTINGS: Settings = Settings {
     retention: Retention { minutes_ms: 2 * HOUR_MS, hours_ms: 2 * DAY_MS, days_ms: 9 * DAY_MS },
+    cuts: HourCuts::FULL_HOURS,
     window_ms: 6 * HOUR_MS,
     ids_max: 10_000_000,
     principals_max: 1_000,

@@ -1,0 +1,39 @@
+//! What the tests of this module share.
+
+use proptest::prelude::*;
+
+use super::amount::Sums;
+use crate::model::money::Usd;
+use crate::model::names::{Route, Tier};
+use crate::model::series::{ContextBand, SeriesKey};
+
+/// Returns labels that differ in who called which model, with attributes.
+pub(super) fn key(principal: &str, model: &str, attributes: &[(&str, &str)]) -> SeriesKey {
+    let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    SeriesKey {
+        provider: "aws.bedrock".to_owned(),
+        account: "111122223333".to_owned(),
+        region: "us-east-1".to_owned(),
+        model: model.to_owned(),
+        route: Route::InRegion,
+        geo: String::new(),
+        tier: Tier::Standard,
+        principal: principal.to_owned(),
+        attributes: attributes.iter().map(owned).collect(),
+        context: ContextBand(0),
+    }
+}
+
+/// Sums of any size, also of more than 64 bits of picodollars.
+pub(super) fn any_sums() -> impl Strategy<Value = Sums> {
+    let cost =
+        prop_oneof![0i128..1 << 50, Just(0), (1i128 << 63)..(1i128 << 70), -(1i128 << 66)..0];
+    (cost, 0u64..1 << 40, prop_oneof![Just(0u64), 0u64..1 << 40], 0u64..1 << 20).prop_map(
+        |(cost, tokens, unpriced_tokens, calls)| Sums {
+            cost: Usd(cost),
+            tokens,
+            unpriced_tokens,
+            calls,
+        },
+    )
+}
