@@ -78,6 +78,11 @@ const RATIOS: [Ratio; 6] = [
     },
 ];
 
+/// Returns which calls an alert about a ratio counts.
+pub fn counted(name: AlertName) -> Option<fn(&Facts) -> u32> {
+    RATIOS.iter().find(|ratio| ratio.name == name).map(|ratio| ratio.part)
+}
+
 /// Returns the findings of ratios and prices. `models` are the sums of the window by model.
 pub fn of_models(rules: &Rules, models: &BTreeMap<&str, Facts>) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -100,7 +105,7 @@ impl Ratio {
         let level = level(rule.over, part, whole)?;
         let is_page = rule.page_over.is_below(part.into(), whole.into());
         let severity = if is_page { Severity::Page } else { Severity::Ticket };
-        let share = text::percent(f64::from(part) / f64::from(whole));
+        let share = text::share(part.into(), whole.into());
         let minutes = WINDOW_MS / MINUTE_MS;
         let says = self.says;
         let mut brief = Brief {

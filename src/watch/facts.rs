@@ -1,5 +1,6 @@
 //! The sums that conditions, spikes and explanations are made of: a small part of a row.
 
+use crate::budget::amount::Sums;
 use crate::ledger::amounts::Row;
 use crate::ledger::histogram::DURATION_MS_BOUNDS;
 use crate::model::money::Usd;
@@ -74,6 +75,16 @@ impl Facts {
             cost: row.cost.0.into_iter().sum(),
             reported: row.reported_cost,
             basis: row.reported_basis,
+        }
+    }
+
+    /// Returns the part that budgets look at.
+    pub fn sums(&self) -> Sums {
+        Sums {
+            cost: self.cost,
+            tokens: self.input_tokens + self.output_tokens,
+            unpriced_tokens: self.unpriced_tokens,
+            calls: self.calls.into(),
         }
     }
 

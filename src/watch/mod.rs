@@ -4,9 +4,11 @@
 //! Pure functions over sums and a given time; it may use the core above it. It must never do I/O or
 //! read a clock, and never decide who is told: it finds, explains and keeps state.
 
+pub mod budget;
 pub mod condition;
 pub mod explain;
 pub mod facts;
+pub mod lookout;
 pub mod machine;
 pub mod recent;
 pub mod rules;

@@ -79,6 +79,16 @@ pub fn percent(ratio: f64) -> String {
     }
 }
 
+/// Returns the share of `part` in `whole` as [`percent`] does; nothing of nothing is nothing.
+#[expect(
+    clippy::float_arithmetic,
+    clippy::cast_precision_loss,
+    reason = "a share of calls, for a person to read"
+)]
+pub fn share(part: u64, whole: u64) -> String {
+    percent(part as f64 / whole.max(1) as f64)
+}
+
 /// Returns a brief whose texts are bounded, so that it always fits into the ledger: what names people
 /// and models comes from logs.
 #[must_use]

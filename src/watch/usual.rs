@@ -252,6 +252,11 @@ impl Histories {
         self.subjects.keys()
     }
 
+    /// Returns the first instant that is known of.
+    pub fn first(&self) -> UnixMillis {
+        self.first
+    }
+
     /// Forgets what is too old to be compared with.
     pub fn prune(&mut self, now: UnixMillis) {
         self.subjects.retain(|_, usual| {
@@ -265,13 +270,13 @@ impl Histories {
 pub fn by_subject<'s>(
     costs: impl Iterator<Item = (&'s [Subject], Usd)>,
 ) -> BTreeMap<&'s Subject, Usd> {
-    let mut sums: BTreeMap<&Subject, Usd> = BTreeMap::new();
+    let mut sums: HashMap<&Subject, Usd, foldhash::fast::FixedState> = HashMap::default();
     for (subjects, cost) in costs {
         for subject in subjects {
             *sums.entry(subject).or_default() += cost;
         }
     }
-    sums
+    sums.into_iter().collect()
 }
 
 #[cfg(test)]
