@@ -25,5 +25,6 @@ pub mod store;
 pub mod source;
 pub mod metrics;
 pub mod serve;
+pub mod alert;
 pub mod daemon;
 pub mod cli;

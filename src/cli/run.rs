@@ -63,3 +63,9 @@ pub(super) fn load_config(path: &Path) -> Result<Config, ConfigError> {
     let wrong = |problems| ConfigError::Wrong { problems };
     Config::parse(&path.display().to_string(), &text, folder).map_err(wrong)
 }
+
+/// Reads an environment variable that is text.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+pub(super) fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}

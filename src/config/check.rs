@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::format;
 use super::problem::Problems;
+use super::route;
 use super::section::{Reader, Section};
 use super::{
     Config, FileSourceConfig, LEDGER_DIR_DEFAULT, LISTEN_DEFAULT, Labels, SETTINGS_DEFAULT,
@@ -66,6 +67,9 @@ fn read(reader: &Reader<'_>, folder: &Path) -> Option<Config> {
     let mut prices = root.section("prices");
     let price_files = prices.texts("files").unwrap_or_default();
     prices.finish();
+    let mut alerts = root.section("alerts");
+    let delivery = route::read(&mut alerts, folder);
+    alerts.finish();
     root.finish();
 
     let defaults = SETTINGS_DEFAULT;
@@ -86,6 +90,7 @@ fn read(reader: &Reader<'_>, folder: &Path) -> Option<Config> {
         models,
         formats,
         price_files: price_files.iter().map(|file| folder.join(file)).collect(),
+        delivery,
     })
 }
 

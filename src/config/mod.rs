@@ -7,6 +7,7 @@ mod check;
 mod file_source;
 mod format;
 mod problem;
+pub mod route;
 mod section;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use std::path::PathBuf;
 pub(crate) use check::label_name;
 pub use file_source::FileSourceConfig;
 pub use problem::{Problem, Problems};
+pub use route::DeliveryConfig;
 pub(crate) use section::parse_duration_ms;
 
 use crate::ledger::rollup::Retention;
@@ -49,6 +51,8 @@ pub struct Config {
     pub formats: Vec<LogFormat>,
     /// Price files that override and extend the shipped price book, in this order.
     pub price_files: Vec<PathBuf>,
+    /// Where alerts are sent.
+    pub delivery: DeliveryConfig,
 }
 
 /// Labels that are not on by default, since their values are not bounded by nature.
@@ -87,6 +91,7 @@ impl Config {
             models: BTreeMap::new(),
             formats: Vec::new(),
             price_files: Vec::new(),
+            delivery: DeliveryConfig::default(),
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::ledger::booking::{BookError, Booking};
 use crate::ledger::position::LogId;
 use crate::ledger::state::Ledger;
 use crate::metrics::snapshot::COMMIT_US_BOUNDS;
-use crate::metrics::{LedgerFacts, Snapshot, SourceFacts};
+use crate::metrics::{Deliveries, LedgerFacts, Snapshot, SourceFacts};
 use crate::model::time::UnixMillis;
 use crate::price::Book;
 use crate::store::{LedgerStore, StoreError};
@@ -63,6 +63,8 @@ pub(super) struct Committer {
     pub(super) labels: Labels,
     pub(super) snapshots: watch::Sender<Option<Arc<Snapshot>>>,
     pub(super) now: fn() -> UnixMillis,
+    /// How the delivery of alerts goes.
+    deliveries: Arc<Deliveries>,
     facts: LedgerFacts,
     sources: BTreeMap<String, SourceFacts>,
     /// Batches that came before an earlier one.
@@ -82,8 +84,11 @@ impl Committer {
     ) -> Self {
         // What was seen of the process before a reload stays.
         let before = snapshots.borrow().clone();
-        let (facts, sources) = before
-            .map(|snapshot| (snapshot.ledger.clone(), snapshot.sources.clone()))
+        let (facts, sources, deliveries) = before
+            .map(|snapshot| {
+                let Snapshot { ledger, sources, deliveries, .. } = &*snapshot;
+                (ledger.clone(), sources.clone(), Arc::clone(deliveries))
+            })
             .unwrap_or_default();
         Self {
             books,
@@ -91,6 +96,7 @@ impl Committer {
             labels,
             snapshots,
             now,
+            deliveries,
             facts,
             sources,
             early: BTreeMap::new(),
@@ -206,6 +212,7 @@ impl Committer {
             sources: self.sources.clone(),
             book: Arc::clone(&self.book),
             labels: self.labels.clone(),
+            deliveries: Arc::clone(&self.deliveries),
         };
         self.snapshots.send_replace(Some(Arc::new(snapshot)));
     }

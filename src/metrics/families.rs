@@ -25,6 +25,7 @@ pub(super) fn beside_series(
     let mut families: Vec<_> = price_families(snapshot, groups, now).collect();
     families.extend(signals::families(snapshot));
     families.extend(ingest_families(snapshot, now));
+    families.extend(snapshot.deliveries.families());
     families.extend(ledger_families(snapshot));
     families.extend(prometheus::gather());
     families
@@ -166,6 +167,6 @@ fn ledger_families(snapshot: &Snapshot) -> impl Iterator<Item = MetricFamily> {
     clippy::float_arithmetic,
     reason = "Prometheus values are floats"
 )]
-fn seconds(at: UnixMillis) -> f64 {
+pub(super) fn seconds(at: UnixMillis) -> f64 {
     at.0 as f64 / 1_000.0
 }

@@ -1,11 +1,14 @@
 //! What `/metrics` shows: the committed [`Snapshot`] as Prometheus families.
 //!
+//! What alerts met on their way ([`delivery`]) is shown as it is now, since it is no state of the ledger.
+//!
 //! [`names`] lists every metric; `series`, `signals` and `families` fill them, `page` writes them as
 //! text; [`snapshot`] is what the committer publishes. It may use the core and `config`. It must never
 //! hold a number of its own: a scrape shows what the last commit published, and nothing that is not
 //! durable.
 
 mod builder;
+pub mod delivery;
 mod families;
 pub mod names;
 mod page;
@@ -13,5 +16,6 @@ mod series;
 mod signals;
 pub mod snapshot;
 
+pub use delivery::Deliveries;
 pub use page::Page;
 pub use snapshot::{LedgerFacts, Snapshot, SourceFacts};

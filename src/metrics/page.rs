@@ -148,6 +148,7 @@ mod tests {
             sources: BTreeMap::new(),
             book: Arc::new(Book::shipped().unwrap()),
             labels: Labels::default(),
+            deliveries: Arc::default(),
         })
     }
 

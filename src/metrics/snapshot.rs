@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::delivery::Deliveries;
 use crate::config::Labels;
 use crate::ledger::amounts::Amounts;
 use crate::ledger::counts::Counts;
@@ -35,6 +36,8 @@ pub struct Snapshot {
     pub book: Arc<Book>,
     /// Which labels to show.
     pub labels: Labels,
+    /// How the delivery of alerts goes; shared with who delivers them.
+    pub deliveries: Arc<Deliveries>,
 }
 
 /// The state of the ledger, beside its amounts.
