@@ -93,6 +93,7 @@ impl Deliverer {
     pub fn start(routes: Vec<Route>, wiring: &Wiring) -> Self {
         let (stop, stopping) = watch::channel(false);
         let names = routes.iter().map(|route| route.config().name.clone()).collect();
+        wiring.deliveries.keep_waiting(&names);
         let mut tasks = JoinSet::new();
         for route in routes {
             tasks.spawn(Courier::new(route, wiring.clone(), stopping.clone()).run());

@@ -2,7 +2,7 @@
 //!
 //! One pipeline (`pipeline`): a tailer reads and sweeps, workers decode and rate, one committer
 //! writes and publishes. The main thread serves HTTP and waits for signals. Only this module
-//! spawns, and only [`clock`] reads the wall clock. It must never count or compute an amount.
+//! spawns (but for a thread of `alert` that writes to standard output), and only [`clock`] reads the wall clock. It must never count or compute an amount.
 
 pub mod clock;
 mod committer;
@@ -86,7 +86,10 @@ pub fn run(config: Config, reload: &Reload) -> Result<(), DaemonError> {
         .enable_all()
         .build()
         .map_err(|source| DaemonError::System { what: "start the event loop", source })?;
-    runtime.block_on(run_in(config, reload))
+    let result = runtime.block_on(run_in(config, reload));
+    // A name that the system still looks up for a receiver of alerts must not hold up the end.
+    runtime.shutdown_background();
+    result
 }
 
 async fn run_in(config: Config, reload: &Reload) -> Result<(), DaemonError> {

@@ -1,6 +1,6 @@
 //! How the delivery of alerts goes, counted while it happens.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use prometheus::proto::MetricFamily;
@@ -43,6 +43,14 @@ impl Deliveries {
     /// Returns the counts of a route.
     pub fn of(&self, route: &str) -> RouteHealth {
         self.lock().get(route).cloned().unwrap_or_default()
+    }
+
+    /// Says that nothing waits for routes of other names than these: the config has them no more.
+    pub fn keep_waiting(&self, names: &BTreeSet<String>) {
+        let mut routes = self.lock();
+        for (_, health) in routes.iter_mut().filter(|(name, _)| !names.contains(*name)) {
+            health.waiting = 0;
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, RouteHealth>> {

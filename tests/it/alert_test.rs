@@ -149,8 +149,8 @@ fn no_secret_is_shown_by_anything() {
     assert_eq!(output.status.code(), Some(1));
     let received = echo.received();
     assert_eq!(received.len(), 8, "each of four was sent two");
-    let sent: String =
-        received.iter().map(|one| format!("{}{}{}", one.path, one.head, one.body)).collect();
+    let parts = received.iter().flat_map(|one| [&one.path, &one.head, &one.body]);
+    let sent: String = parts.map(String::as_str).collect();
     for secret in
         ["c4n4ry-pager", "c4n4ry-slack", "Bearer c4n4ry-token", "Basic dTpjNG40cnktcGFzc3dvcmQ="]
     {
@@ -196,6 +196,18 @@ fn what_is_wrong_with_a_secret_is_said_without_it() {
     assert!(lines[2].contains("is empty; put the secret into it"), "{said}");
     assert!(lines[3].contains("the environment variable `TK_TEST_UNSET` is not set"), "{said}");
     assert!(!format!("{output:?}").contains(CANARY));
+}
+
+#[test]
+fn the_example_has_every_kind_of_route() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/alerts.toml");
+    let output = output_of(&["check".as_ref(), "config".as_ref(), file.as_os_str()]);
+    assert!(output.status.success(), "{output:?}");
+    assert!(stdout(&output).contains("5 alert routes: ok"), "{output:?}");
+    let text = std::fs::read_to_string(file).unwrap();
+    for kind in ["alertmanager", "pagerduty", "slack", "webhook", "stdout"] {
+        assert!(text.contains(&format!("kind = \"{kind}\"")), "{kind}");
+    }
 }
 
 /// An authority of our own, and a server with a certificate of it.

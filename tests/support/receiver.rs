@@ -192,7 +192,7 @@ fn read_request(reader: &mut impl BufRead) -> io::Result<Received> {
 
 fn answer(stream: &mut BufReader<Box<dyn Duplex>>, reply: Reply) -> io::Result<()> {
     let head = |status: u16, more: &[String]| {
-        let more: String = more.iter().map(|line| format!("{line}\r\n")).collect();
+        let more: String = more.iter().flat_map(|line| [line, "\r\n"]).collect();
         format!("HTTP/1.1 {status} Said\r\nConnection: close\r\n{more}")
     };
     match reply {

@@ -3,6 +3,8 @@
 //! Labels identify an alert, so they are the same at every send, and annotations are what is told of it;
 //! whoever sends an alert sends it again as long as it fires
 //! (<https://prometheus.io/docs/alerting/clients/>, <https://prometheus.io/docs/alerting/latest/alerts_api/>).
+//! The severity is one of the labels, as in rules of Prometheus: an alert whose severity changes is another
+//! one there, and the one before it ends by itself.
 
 use serde_json::{Map, Value, json};
 
