@@ -82,6 +82,8 @@ names! {
         Rejected = "rejected",
         /// It was too old to be tried any longer.
         GivenUp = "given_up",
+        /// Its route is no longer in the config.
+        NoRoute = "no_route",
         /// The outbox was full.
         Dropped = "dropped",
     }

@@ -41,7 +41,7 @@ pub struct World<'w> {
 pub type Past<'p> = &'p mut dyn FnMut(UnixMillis, UnixMillis) -> BTreeMap<SeriesId, Facts>;
 
 /// One budget, or its part for one value of a label, at the time of an evaluation.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct BudgetState {
     /// Its place among the budgets of the config.
     pub place: usize,

@@ -8,6 +8,7 @@ pub mod budget;
 pub mod condition;
 pub mod explain;
 pub mod facts;
+pub mod gate;
 pub mod lookout;
 pub mod machine;
 pub mod recent;

@@ -41,6 +41,12 @@ impl Spend {
         Usd((self.per_hour.0 - usual.0).max(0))
     }
 
+    /// Returns the rate divided by the limit.
+    #[expect(clippy::float_arithmetic, reason = "a ratio to be shown")]
+    pub fn score(&self) -> f64 {
+        self.per_hour.to_f64() / self.limit.to_f64().max(f64::MIN_POSITIVE)
+    }
+
     fn level(&self) -> Option<Level> {
         if self.per_hour > self.limit {
             Some(Level::Over)
