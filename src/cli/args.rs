@@ -173,6 +173,29 @@ pub enum AlertCommand {
         It pages: the test has the severity `page`. Each is sent once, without trying again.\n\
         Exit code: 0 if every receiver took it, 1 if one did not, 2 after an error.")]
     Test(AlertTestArgs),
+    /// Tell which alerts old logs would have raised, to try thresholds and budgets
+    #[command(after_help = "Examples:\n  \
+        tollkeeper alert replay 'logs/*.jsonl*' --config tollkeeper.toml\n  \
+        tollkeeper alert replay --step 1m bedrock-2026-*.jsonl.gz\n\n\
+        Alerts about sources and about the age of the price book are not replayed.")]
+    Replay(AlertReplayArgs),
+}
+
+/// `tollkeeper alert replay`.
+#[derive(Debug, clap::Args)]
+pub struct AlertReplayArgs {
+    /// Log files and globs, plain or gzip; `-` reads stdin
+    #[arg(required = true, value_name = "FILES | -")]
+    pub files: Vec<String>,
+    /// Take budgets, alerts, prices, models and formats from this config file
+    #[arg(long, value_name = "CONFIG.toml")]
+    pub config: Option<PathBuf>,
+    /// Time between two evaluations, a part of a minute
+    #[arg(long, default_value = "10s", value_name = "DURATION")]
+    pub step: String,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = TextFormat::Text)]
+    pub format: TextFormat,
 }
 
 /// `tollkeeper alert test`.

@@ -19,7 +19,7 @@ mod table;
 pub use failure::Failure;
 
 use crate::daemon::clock;
-use args::{AlertCommand, Args, CheckCommand, Command};
+use args::{Args, CheckCommand, Command};
 
 /// Runs the command that was typed.
 ///
@@ -35,8 +35,6 @@ pub fn run(args: Args) -> Result<(), Failure> {
             CheckCommand::Config { file } => check::config(&file),
             CheckCommand::Ledger(args) => check::ledger(&args),
         },
-        Command::Alert(args) => match args.command {
-            AlertCommand::Test(args) => alert::test(&args),
-        },
+        Command::Alert(args) => alert::alert(&args.command),
     }
 }

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use indicatif::ProgressBar;
 
-use self::group::{By, Groups, Tally};
+pub(super) use self::group::Tally;
+use self::group::{By, Groups};
 use super::args::{Format, ScanArgs};
 use super::failure::Failure;
 use super::input::{Inputs, in_threads, progress_bar};

@@ -110,7 +110,7 @@ impl By {
 }
 
 /// What all threads of a scan count together.
-pub(super) struct Tally {
+pub(in super::super) struct Tally {
     /// Ids seen, in shards so that threads rarely meet; `None` without `--dedup`.
     ids: Option<Vec<Mutex<HashSet<u64>>>>,
     oversized: AtomicU64,
@@ -119,7 +119,7 @@ pub(super) struct Tally {
 const ID_SHARDS: usize = 64;
 
 impl Tally {
-    pub(super) fn new(dedup: bool) -> Self {
+    pub(in super::super) fn new(dedup: bool) -> Self {
         let ids = dedup.then(|| (0..ID_SHARDS).map(|_| Mutex::default()).collect());
         Self { ids, oversized: AtomicU64::new(0) }
     }
@@ -130,7 +130,7 @@ impl Tally {
 
     /// Tells whether an id was seen before, and remembers it; also whether another kind of log told
     /// of the same call under the id that is its twin.
-    fn judge(&self, id: Option<u64>, has_twin: bool) -> LineResult {
+    pub(in super::super) fn judge(&self, id: Option<u64>, has_twin: bool) -> LineResult {
         let (Some(shards), Some(id)) = (&self.ids, id) else { return LineResult::Accepted };
         // Twins differ in a low bit, so they meet in one shard.
         let shard = usize::try_from(id >> 58).unwrap_or(0) % ID_SHARDS;
