@@ -13,6 +13,7 @@ mod find;
 mod input;
 mod run;
 mod scan;
+mod simulate;
 mod table;
 
 pub use failure::Failure;
@@ -34,5 +35,6 @@ pub fn run(args: Args) -> Result<(), Failure> {
             CheckCommand::Config { file } => check::config(&file),
             CheckCommand::Ledger(args) => check::ledger(&args),
         },
+        Command::Simulate(args) => simulate::simulate(&args, clock::now),
     }
 }

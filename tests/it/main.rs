@@ -29,4 +29,5 @@ mod ledger;
 mod metrics;
 mod rotation;
 mod signals;
+mod simulate;
 mod wrappings;
