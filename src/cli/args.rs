@@ -46,6 +46,14 @@ pub enum Command {
     Check(CheckArgs),
     /// Test the ways by which alerts are delivered
     Alert(AlertArgs),
+    /// Write realistic logs of calls that were never made, for demos, tests and benches
+    #[command(after_help = "Examples:\n  \
+        tollkeeper simulate --out demo\n  \
+        tollkeeper simulate --follow --incident log-summariser --out demo --append\n  \
+        tollkeeper simulate --from 2026-06-01 --to 2026-06-29 --seed 7 --out weeks\n  \
+        tollkeeper simulate --from -1h --out - | tollkeeper scan -\n\n\
+        The same seed, times and rate give the same bytes on every machine.")]
+    Simulate(SimulateArgs),
 }
 
 /// `tollkeeper run`.
@@ -210,6 +218,93 @@ pub struct AlertTestArgs {
     /// The config file
     #[arg(long, default_value = "tollkeeper.toml", value_name = "CONFIG.toml")]
     pub config: PathBuf,
+}
+
+/// `tollkeeper simulate`.
+#[derive(Debug, clap::Args)]
+pub struct SimulateArgs {
+    /// What everything follows from: who calls which model, how much, and when
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub seed: u64,
+    /// First instant: `-4w` or `+30s` from now, `now`, `2026-01-02` or RFC 3339 [default: -4w, with
+    /// --follow now]
+    #[arg(long, allow_hyphen_values = true, value_name = "TIME")]
+    pub from: Option<String>,
+    /// First instant behind it [default: now, with --follow never]
+    #[arg(long, allow_hyphen_values = true, value_name = "TIME")]
+    pub to: Option<String>,
+    /// Write what lies in the past at once, then each line when it is due, until SIGTERM or ctrl-C
+    #[arg(long)]
+    pub follow: bool,
+    /// With --follow, replay the past so many times as fast as it was; what comes after the present is
+    /// written in real time
+    #[arg(long, requires = "follow", value_name = "TIMES")]
+    pub speed: Option<f64>,
+    /// Calls a minute, on average over the first week
+    #[arg(long, default_value_t = 10.0, value_name = "N")]
+    pub calls_per_minute: f64,
+    /// Folder to write to; `-` writes all logs to stdout, in the order of time
+    #[arg(long, default_value = "simulated", value_name = "DIR | -")]
+    pub out: PathBuf,
+    /// Write behind what is there, rather than refuse to
+    #[arg(long)]
+    pub append: bool,
+    /// Which logs to write
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "LOGS")]
+    #[arg(default_values_t = SimulatedLog::ALL)]
+    pub logs: Vec<SimulatedLog>,
+    /// Rename a log to NAME.1, NAME.1 to NAME.2 and so on before it grows beyond this size: `10MB`
+    #[arg(long, value_name = "SIZE")]
+    pub rotate: Option<String>,
+    /// Where to tell what was written: sums, and who the culprit is [default: truth.json beside the logs]
+    #[arg(long, value_name = "FILE")]
+    pub truth: Option<PathBuf>,
+    /// What goes wrong
+    #[arg(long, value_enum, value_name = "NAME")]
+    pub incident: Option<IncidentName>,
+    /// When it begins [default: one hour before the end, with --follow in 30 s]
+    #[arg(long, allow_hyphen_values = true, requires = "incident", value_name = "TIME")]
+    pub incident_at: Option<String>,
+    /// How long it lasts, for example `20m` [default: to the end]
+    #[arg(long, requires = "incident", value_name = "DURATION")]
+    pub incident_for: Option<String>,
+    /// Who it is: `role/NAME:MODEL`, or `random` for one that the seed chooses
+    #[arg(long, requires = "incident", value_name = "PRINCIPAL:MODEL | random")]
+    pub culprit: Option<String>,
+    /// Calls of the culprit, as a multiple of the usual ones
+    #[arg(long, requires = "incident", default_value_t = 11.0, value_name = "TIMES")]
+    pub incident_calls: f64,
+    /// Input tokens in a call of the culprit, as a multiple of the usual ones
+    #[arg(long, requires = "incident", default_value_t = 4.2, value_name = "TIMES")]
+    pub incident_input: f64,
+    /// Part of the culprit's calls that are throttled, three minutes into it
+    #[arg(long, requires = "incident", default_value_t = 0.3, value_name = "PART")]
+    pub incident_throttled: f64,
+}
+
+/// A log that can be simulated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ValueEnum)]
+pub enum SimulatedLog {
+    /// Bedrock's model invocation log: bedrock.jsonl
+    Bedrock,
+    /// Runs of Lambda functions, as an S3 export has them: lambda.log
+    Lambda,
+    /// Access log of an API gateway: gateway.jsonl
+    Gateway,
+    /// Calls that are in no invocation log, as the application logs them: application.jsonl
+    Application,
+}
+
+impl SimulatedLog {
+    /// Every log.
+    pub const ALL: [Self; 4] = [Self::Bedrock, Self::Lambda, Self::Gateway, Self::Application];
+}
+
+/// The incidents that can be simulated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum IncidentName {
+    /// A program puts 500 lines of syslog into every prompt and does not stop calling
+    LogSummariser,
 }
 
 /// How results are printed.

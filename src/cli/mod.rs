@@ -14,6 +14,7 @@ mod find;
 mod input;
 mod run;
 mod scan;
+mod simulate;
 mod table;
 
 pub use failure::Failure;
@@ -36,5 +37,6 @@ pub fn run(args: Args) -> Result<(), Failure> {
             CheckCommand::Ledger(args) => check::ledger(&args),
         },
         Command::Alert(args) => alert::alert(&args.command),
+        Command::Simulate(args) => simulate::simulate(&args, clock::now),
     }
 }

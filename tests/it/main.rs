@@ -33,4 +33,5 @@ mod ledger;
 mod metrics;
 mod rotation;
 mod signals;
+mod simulate;
 mod wrappings;

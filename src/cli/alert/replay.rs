@@ -51,7 +51,10 @@ pub(in super::super) fn replay(args: &AlertReplayArgs) -> Result<(), Failure> {
         .filter(|ms| *ms >= STEP_MIN_MS && MINUTE_MS % ms == 0)
         .ok_or_else(|| {
             let text = format!("`{}` is no step", args.step);
-            Failure::with_hint(text, "expected a part of a minute of whole seconds, for example `10s`")
+            Failure::with_hint(
+                text,
+                "expected a part of a minute of whole seconds, for example `10s`",
+            )
         })?;
     let calls = read(args, config.as_ref(), step)?;
     let episodes = evaluate(&calls, config.as_ref(), step);
