@@ -20,6 +20,7 @@ mod alert_delivery;
 mod alert_failures;
 mod alert_test;
 mod alertmanager;
+mod alerts;
 mod bad_input;
 mod canary;
 mod cli;

@@ -1,0 +1,299 @@
+//! From logs to a pager: the incident of the story raises one page that names who causes it, quiet weeks
+//! raise none, and a daemon that is killed again and again loses no alert and shows none twice.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+use crate::support::daemon::{Daemon, output_of, stdout_of, tollkeeper};
+use crate::support::receiver::{Received, Receiver, Reply};
+use crate::support::wait::{SOON, wait_until};
+use crate::support::work_dir::WorkDir;
+
+/// A floor that fits what is simulated here: some dollars an hour.
+const FLOOR: &str = "[alerts.spike]\nfloor_usd_per_hour = 5\n";
+
+/// `tollkeeper simulate` to its end.
+fn simulate(out: &Path, arguments: &[&str]) {
+    let out = out.to_str().unwrap();
+    let mut command = tollkeeper();
+    command.args(["simulate", "--out", out, "--logs", "bedrock,application"]).args(arguments);
+    crate::support::tools::run(&mut command);
+}
+
+fn json_of(path: &Path) -> Value {
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+fn text<'v>(value: &'v Value, path: &str) -> &'v str {
+    value.pointer(path).and_then(Value::as_str).unwrap_or_else(|| panic!("{path} in {value:#}"))
+}
+
+/// Alerts that the logs of `out` would have raised.
+fn replay(work: &WorkDir, out: &Path, step: &str) -> Vec<Value> {
+    let source = "[[source]]\nname = \"s\"\ninclude = [\"*.jsonl\"]\n";
+    let config = work.file("replay.toml", &format!("{source}{FLOOR}"));
+    let logs = out.join("*.jsonl");
+    let printed = stdout_of(&[
+        "alert".as_ref(),
+        "replay".as_ref(),
+        logs.as_os_str(),
+        "--config".as_ref(),
+        config.as_os_str(),
+        "--step".as_ref(),
+        step.as_ref(),
+        "--format".as_ref(),
+        "json".as_ref(),
+    ]);
+    serde_json::from_str(&printed).unwrap()
+}
+
+#[test]
+fn four_quiet_weeks_page_nobody() {
+    let work = WorkDir::new("quiet-weeks");
+    let out = work.join("logs");
+    simulate(&out, &["--from", "2026-06-01", "--to", "2026-06-29", "--calls-per-minute", "5"]);
+    let alerts = replay(&work, &out, "1m");
+    let pages: Vec<_> = alerts.iter().filter(|alert| alert["severity"] == "page").collect();
+    assert!(pages.is_empty(), "{pages:#?}");
+    let spikes = alerts.iter().filter(|alert| alert["alert"] == "TollkeeperSpendSpike").count();
+    assert_eq!(spikes, 0, "{alerts:#?}");
+}
+
+#[test]
+fn twenty_random_culprits_are_named() {
+    let work = WorkDir::new("culprits");
+    let seeds: Vec<u64> = (1..=20).collect();
+    let check = |seed: u64| {
+        let out = work.join(&format!("seed-{seed}"));
+        let number = seed.to_string();
+        let span = ["--from", "2026-06-01", "--to", "2026-06-04T15:00:00Z", "--seed", &number];
+        let incident = [
+            "--incident",
+            "log-summariser",
+            "--culprit",
+            "random",
+            "--incident-at",
+            "2026-06-04T14:00:00Z",
+            "--calls-per-minute",
+            "6",
+        ];
+        simulate(&out, &[&span[..], &incident[..]].concat());
+        let truth = json_of(&out.join("truth.json"));
+        let culprit = text(&truth, "/incident/principal");
+        let alerts = replay(&work, &out, "10s");
+        let spikes = alerts.iter().filter(|alert| alert["alert"] == "TollkeeperSpendSpike");
+        let spikes: Vec<_> = spikes.collect();
+        let [spike] = spikes.as_slice() else { panic!("seed {seed}, {culprit}: {spikes:#?}") };
+        assert_eq!(text(spike, "/values/culprit_principal"), culprit, "seed {seed}: {spike:#}");
+        assert_eq!(text(spike, "/values/culprit_model"), text(&truth, "/incident/model"));
+        // Half a minute after the first bad minute.
+        let fired = text(spike, "/fired");
+        assert!(
+            ("2026-06-04T14:00:00Z".."2026-06-04T14:01:31Z").contains(&fired),
+            "{seed}: {fired}"
+        );
+    };
+    std::thread::scope(|scope| {
+        for half in seeds.chunks(10) {
+            scope.spawn(|| half.iter().for_each(|seed| check(*seed)));
+        }
+    });
+}
+
+/// `simulate --follow`, ended with the test.
+struct Following(Child);
+
+impl Following {
+    fn start(out: &Path, arguments: &[&str]) -> Self {
+        let mut command = tollkeeper();
+        command.args(["simulate", "--follow", "--logs", "bedrock", "--out"]).arg(out);
+        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        Self(command.spawn().unwrap())
+    }
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+fn daemon(work: &WorkDir, config: &str) -> Daemon {
+    let source = "[[source]]\nname = \"logs\"\ninclude = [\"logs/*.jsonl\"]\n";
+    let text = format!("listen = \"127.0.0.1:0\"\n{source}{config}");
+    let config = work.file("tollkeeper.toml", &text);
+    Daemon::start_with(&[config.as_os_str(), "--ledger".as_ref(), work.join("ledger").as_os_str()])
+}
+
+fn webhook(receiver: &Receiver) -> String {
+    format!("[[alerts.route]]\nname = \"hook\"\nkind = \"webhook\"\nurl = \"{}\"\n", receiver.url())
+}
+
+#[test]
+fn the_incident_of_the_story_pages_within_seconds_and_history_does_not() {
+    let work = WorkDir::new("incident-page");
+    let out = work.join("logs");
+    let receiver = Receiver::good();
+    let following = Following::start(
+        &out,
+        &[
+            "--from",
+            "-3d",
+            "--calls-per-minute",
+            "20",
+            "--incident",
+            "log-summariser",
+            "--incident-at",
+            "+20s",
+            "--seed",
+            "5",
+        ],
+    );
+    wait_until(2 * SOON, "the truth", || out.join("truth.json").exists().then_some(()));
+    let daemon = daemon(&work, &format!("{FLOOR}{}", webhook(&receiver)));
+    let spike = wait_until(6 * SOON, "a page", || {
+        receiver.received().into_iter().find(|request| request.body.contains("SpendSpike"))
+    });
+    drop(following);
+    let truth = json_of(&out.join("truth.json"));
+    let page = spike.json();
+    assert!(spike.body.contains(text(&truth, "/incident/principal")), "{page:#}");
+    assert!(spike.body.contains("of the increase"), "{page:#}");
+    assert!(page.to_string().contains("\"page\""), "{page:#}");
+    // Nothing in the days before paged.
+    let earlier: Vec<Received> = receiver.received();
+    let pages = earlier.iter().filter(|request| request.body.contains("\"page\"")).count();
+    assert_eq!(pages, 1, "{earlier:#?}");
+    let scrape = daemon.scrape();
+    assert_eq!(scrape.count("tollkeeper_alerts_firing", &[("alert", "TollkeeperSpendSpike")]), 1);
+    assert!(scrape.sum("tollkeeper_spend_anomaly_score", &[("dimension", "total")]) > 0.0);
+}
+
+/// Calls of one principal, now: more than a budget of a dollar.
+fn spend(work: &WorkDir, principal: &str, calls: usize) {
+    let now = tollkeeper::daemon::clock::now().second_text();
+    let line = |number: usize| {
+        format!(
+            "{{\"schemaType\":\"ModelInvocationLog\",\"schemaVersion\":\"1.0\",\"timestamp\":\"{now}\",\
+             \"accountId\":\"111122223333\",\"identity\":{{\"arn\":\"arn:aws:sts::111122223333:assumed-role/{principal}/s\"}},\
+             \"region\":\"us-east-1\",\"requestId\":\"{principal}-{number}-{now}\",\"operation\":\"InvokeModel\",\
+             \"modelId\":\"anthropic.claude-v2:1\",\"input\":{{\"inputTokenCount\":10000}},\
+             \"output\":{{\"outputTokenCount\":0}}}}\n"
+        )
+    };
+    let text: String = (0..calls).map(line).collect();
+    std::fs::create_dir_all(work.join("logs")).unwrap();
+    let path = work.join("logs/bedrock.jsonl");
+    let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path).unwrap();
+    std::io::Write::write_all(&mut file, text.as_bytes()).unwrap();
+}
+
+/// A budget of a dollar a day for each principal: ten thousand tokens cost eight cents.
+const BUDGET: &str = "[[budget]]\nname = \"each\"\nlimit_usd = 1\nperiod = \"month\"\nper = \"principal\"\n\
+                      enforce = true\nthresholds = [\"100%\"]\n[alerts.spike]\nenabled = false\n";
+
+#[test]
+fn killed_while_it_delivers_it_loses_no_alert_and_shows_none_twice() {
+    let work = WorkDir::new("alert-kill");
+    // Every third request is refused, every fourth hangs until the daemon is killed or gives up.
+    let receiver = Receiver::start(|number, _| match number % 4 {
+        1 => Reply::status(500),
+        3 => Reply::Hang,
+        _ => Reply::body(200, "ok"),
+    });
+    let route = format!("{}timeout = \"1s\"\n", webhook(&receiver));
+    let config = format!("{BUDGET}{route}");
+    let principals: BTreeSet<String> = (0..12).map(|number| format!("role-{number}")).collect();
+    for (round, principal) in principals.iter().enumerate() {
+        spend(&work, principal, 20);
+        let daemon = daemon(&work, &config);
+        let wanted = round as u64 + 1;
+        daemon.wait_for("the budget", |scrape| {
+            let alert = [("alert", "TollkeeperBudgetThreshold")];
+            scrape.count("tollkeeper_alerts_firing", &alert) >= wanted
+        });
+        daemon.kill_9();
+    }
+    let daemon = daemon(&work, &config);
+    daemon.wait_long_for(4 * SOON, "an empty outbox", |scrape| {
+        scrape.sum("tollkeeper_alert_outbox_notices", &[("route", "hook")]) == 0.0
+    });
+    // A receiver that knows deduplication keys shows each principal's alert once.
+    let mut shown: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for request in receiver.received() {
+        let body = request.json();
+        if body.to_string().contains("TollkeeperBudgetThreshold") {
+            let key = request.header("idempotency-key").expect("a key").to_owned();
+            let named =
+                principals.iter().find(|name| request.body.contains(&format!("role/{name}\"")));
+            shown.entry(named.expect("a principal").clone()).or_default().insert(key);
+        }
+    }
+    let told: BTreeSet<String> = shown.keys().cloned().collect();
+    assert_eq!(told, principals, "alerts were lost");
+    assert!(shown.values().all(|keys| keys.len() == 1), "shown twice: {shown:#?}");
+}
+
+#[test]
+fn the_gate_closes_once_the_budget_is_used_up() {
+    let work = WorkDir::new("gate");
+    spend(&work, "quiet", 1);
+    let daemon = daemon(&work, BUDGET);
+    daemon.wait_for_requests(1);
+    let ask = |query: &str| daemon.get(&format!("/api/v1/gate?{query}"));
+    let open = wait_until(SOON, "an evaluation", || {
+        let answer = ask("budget=each&principal=role/quiet");
+        answer.body.contains("\"remaining_usd\":\"0.92\"").then_some(answer)
+    });
+    assert_eq!(open.status, 200, "{}", open.body);
+    // Who has spent nothing has the whole limit.
+    let new = ask("budget=each&principal=role/new");
+    assert_eq!(
+        (new.status, new.body.contains("\"remaining_usd\":\"1\"")),
+        (200, true),
+        "{}",
+        new.body
+    );
+    spend(&work, "quiet", 12);
+    let closed = wait_until(SOON, "the gate to close", || {
+        let answer = ask("budget=each&principal=role/quiet");
+        (answer.status != 200).then_some(answer)
+    });
+    assert_eq!(closed.status, 429, "{}", closed.body);
+    assert!(closed.head.to_ascii_lowercase().contains("retry-after: "), "{}", closed.body);
+    assert_eq!(ask("budget=each&principal=role/new").status, 200);
+    // The labels of a call lead to the same budget; nginx wants another status.
+    assert_eq!(ask("principal=role/quiet&deny=403").status, 403);
+    assert_eq!(ask("budget=eech").status, 404);
+    // An open budget whose label is not told lets calls go on, and says that it does not know.
+    let unknown = ask("budget=each");
+    assert_eq!(
+        (unknown.status, unknown.body.contains("\"known\":false")),
+        (200, true),
+        "{}",
+        unknown.body
+    );
+    // Envoy puts the call's own path and query behind the prefix: a caller chooses no budget.
+    assert_eq!(daemon.get("/api/v1/gate/model/x?budget=eech").status, 404);
+}
+
+#[test]
+fn check_config_tells_mistakes_of_budgets_and_alerts() {
+    let work = WorkDir::new("alert-config");
+    let config = work.file(
+        "t.toml",
+        "[[source]]\nname = \"s\"\ninclude = [\"x\"]\n[[budget]]\nname = \"b\"\nlimit_usd = 0\nperiod = \"month\"\n\
+         time_zone = \"Europe/Berln\"\n[alerts.spke]\nenabled = false\n",
+    );
+    let output = output_of(&["check".as_ref(), "config".as_ref(), config.as_os_str()]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned()
+        + &String::from_utf8_lossy(&output.stdout);
+    assert!(!output.status.success());
+    for part in ["limit_usd", "Europe/Berlin", "did you mean `spike`?"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+}
