@@ -46,7 +46,7 @@ pub struct Wiring {
     pub alerts: watch::Receiver<Arc<Alerts>>,
     /// Takes what is done with; a full channel makes the route wait.
     pub settled: mpsc::Sender<Settled>,
-    /// Where it is counted.
+    /// Where attempts are counted.
     pub deliveries: Arc<Deliveries>,
     /// Tells the time.
     pub now: fn() -> UnixMillis,
@@ -68,7 +68,6 @@ impl Deliverer {
     pub fn start(routes: Vec<Route>, wiring: &Wiring) -> Self {
         let (stop, stopping) = watch::channel(false);
         let names = routes.iter().map(|route| route.config().name.clone()).collect();
-        wiring.deliveries.keep_waiting(&names);
         let mut tasks = JoinSet::new();
         for route in routes {
             tasks.spawn(Courier::new(route, wiring.clone(), stopping.clone()).run());
@@ -129,9 +128,6 @@ fn after(alerts: &Alerts, number: u64) -> impl Iterator<Item = &Arc<Notice>> {
 
 /// Reports a notice as done with. False if nobody takes it: the daemon is at its end.
 async fn settle(wiring: &Wiring, notice: &Notice, result: DeliveryResult) -> bool {
-    wiring.deliveries.update(&notice.route, |health| {
-        *health.deliveries.entry((notice.key.name, result.as_str())).or_default() += 1;
-    });
     wiring.settled.send(Settled { number: notice.number, result }).await.is_ok()
 }
 
@@ -200,15 +196,11 @@ impl Courier {
         }
     }
 
-    /// Returns the next notice of this route, and counts those that wait.
+    /// Returns the next notice of this route.
     fn next_notice(&mut self) -> Option<Arc<Notice>> {
         let alerts = self.wiring.alerts.borrow_and_update();
         let name = &self.route.config().name;
-        let mut waiting = after(&alerts, self.done).filter(|notice| notice.route == *name);
-        let next = waiting.next().map(Arc::clone);
-        let count = waiting.count() as u64 + u64::from(next.is_some());
-        self.wiring.deliveries.update(name, |health| health.waiting = count);
-        next
+        after(&alerts, self.done).find(|notice| notice.route == *name).map(Arc::clone)
     }
 
     /// Tries a notice once. False at the end of the daemon.
@@ -320,7 +312,7 @@ impl Courier {
                 tracing::error!(
                     route, alert = %notice.key, status, attempts,
                     "an alert is refused by its receiver, nobody was told of it: {text}"
-                )
+                );
             }
         }
     }

@@ -236,6 +236,7 @@ impl HttpReceiver {
             }
             ReceiverConfig::Stdout { .. } => (None, Protocol::Slack),
         };
+        let is_secret = matches!(place, Some(Place::Secret(_)));
         let (text, place) = match place {
             Some(Place::Url(url)) => (url.clone(), "the config".to_owned()),
             Some(Place::Secret(source)) => {
@@ -258,12 +259,15 @@ impl HttpReceiver {
             text
         };
         let url: Uri = text.parse().map_err(|_| problem("this is no URL".to_owned()))?;
-        // What stands behind the host may be a key, also where the config has it in plain.
+        // What stands behind the host of a secret URL is the secret; a query may hold a key in any.
         let path = url.path_and_query().map_or("", |path| path.as_str());
-        if !secrets.is_empty() && path.len() > 1 {
-            secrets.push(Secret::new(path.to_owned()));
+        let shown_to_none = if is_secret { path } else { url.query().unwrap_or_default() };
+        if shown_to_none.len() > 1 {
+            secrets.push(Secret::new(shown_to_none.to_owned()));
         }
         secrets.extend(credentials.secrets.iter().cloned());
+        // A secret may be a part of another one.
+        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         let timeout = Duration::from_millis(config.timeout_ms);
         let client = Client::new(&url, timeout, config.ca_file.as_deref())
             .map_err(|source| RouteError::Tls { route: route(), source })?;

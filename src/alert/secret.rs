@@ -7,6 +7,8 @@ use crate::config::route::SecretSource;
 
 /// Largest secret. What is larger is another file by mistake.
 const BYTES_MAX: u64 = 16 << 10;
+/// The shortest beginning of a secret that is kept from the end of a text.
+const PART_CHARS_MIN: usize = 4;
 /// What is shown in place of a secret.
 pub(super) const MASK: &str = "<secret>";
 
@@ -89,9 +91,27 @@ impl Secret {
         &self.0
     }
 
-    /// Replaces the secret wherever a text holds it.
+    /// Replaces the secret wherever a text holds it, also as JSON writes it, and where the text breaks off in
+    /// the middle of it.
     pub(super) fn masked_in(&self, text: &str) -> String {
-        if self.0.is_empty() { text.to_owned() } else { text.replace(&self.0, MASK) }
+        if self.0.is_empty() {
+            return text.to_owned();
+        }
+        let mut masked = text.replace(&self.0, MASK);
+        let quoted = serde_json::Value::from(self.0.as_str()).to_string();
+        masked = masked.replace(quoted.trim_matches('"'), MASK);
+        let parts = (PART_CHARS_MIN..self.0.len()).rev().filter_map(|end| self.0.get(..end));
+        for part in parts {
+            if let Some(kept) = masked.strip_suffix(part) {
+                return format!("{kept}{MASK}");
+            }
+        }
+        masked
+    }
+
+    /// Returns how long it is.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
     }
 }
 
@@ -129,7 +149,16 @@ mod tests {
         let secret = read("GOOD").unwrap();
         assert_eq!(secret.exposed(), "s3cr3t");
         assert_eq!(format!("{secret} {secret:?}"), "<secret> <secret>");
-        assert_eq!(secret.masked_in("key s3cr3t is wrong"), "key <secret> is wrong");
+        for (text, shown) in [
+            ("key s3cr3t is wrong", "key <secret> is wrong"),
+            ("s3cr3ts3cr3t", "<secret><secret>"),
+            ("cut s3cr3", "cut <secret>"),
+            ("cut s3c", "cut s3c"),
+        ] {
+            assert_eq!(secret.masked_in(text), shown);
+        }
+        let quote = Secret::new("a\"b\\c".to_owned());
+        assert_eq!(quote.masked_in(r#"{"key":"a\"b\\c"}"#), r#"{"key":"<secret>"}"#);
     }
 
     #[test]

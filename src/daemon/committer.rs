@@ -16,7 +16,7 @@ use crate::ledger::booking::{BookError, Booking};
 use crate::ledger::position::LogId;
 use crate::ledger::state::Ledger;
 use crate::metrics::snapshot::COMMIT_US_BOUNDS;
-use crate::metrics::{Deliveries, LedgerFacts, Snapshot, SourceFacts};
+use crate::metrics::{LedgerFacts, Snapshot, SourceFacts};
 use crate::model::time::UnixMillis;
 use crate::price::Book;
 use crate::store::{LedgerStore, StoreError};
@@ -70,8 +70,6 @@ pub(super) struct Committer {
     pub(super) now: fn() -> UnixMillis,
     /// Where the evaluator finds what was committed.
     mailbox: Arc<Mailbox>,
-    /// How the delivery of alerts goes.
-    deliveries: Arc<Deliveries>,
     facts: LedgerFacts,
     sources: BTreeMap<String, SourceFacts>,
     /// Batches that came before an earlier one.
@@ -92,11 +90,8 @@ impl Committer {
     ) -> Self {
         // What was seen of the process before a reload stays.
         let before = published.snapshots.borrow().clone();
-        let (facts, sources, deliveries) = before
-            .map(|snapshot| {
-                let Snapshot { ledger, sources, deliveries, .. } = &*snapshot;
-                (ledger.clone(), sources.clone(), Arc::clone(deliveries))
-            })
+        let (facts, sources) = before
+            .map(|snapshot| (snapshot.ledger.clone(), snapshot.sources.clone()))
             .unwrap_or_default();
         Self {
             books,
@@ -105,7 +100,6 @@ impl Committer {
             published,
             now,
             mailbox,
-            deliveries,
             facts,
             sources,
             early: BTreeMap::new(),
@@ -238,7 +232,7 @@ impl Committer {
             book: Arc::clone(&self.book),
             labels: self.labels.clone(),
             alerts: Arc::clone(ledger.alerts()),
-            deliveries: Arc::clone(&self.deliveries),
+            deliveries: Arc::clone(&self.published.deliveries),
         };
         self.published.snapshots.send_replace(Some(Arc::new(snapshot)));
     }

@@ -84,6 +84,8 @@ impl Pipeline {
         );
         let evaluator = evaluator(config, &mailbox, &committer_inbox, published);
         threads.push(spawn("evaluator", move || evaluator.run(&start))?);
+        // Alerts that fire are told to Alertmanager at once, not a minute after the start.
+        published.alerts.send_replace(Arc::clone(books.ledger.alerts()));
         let (deliverer, settled) = deliver(config, routes, published);
         let settler_inbox = committer_inbox.clone();
         threads.push(spawn("settler", move || settle(settled, &settler_inbox))?);
@@ -151,11 +153,10 @@ fn deliver(
     published: &Published,
 ) -> (Deliverer, mpsc::Receiver<Settled>) {
     let (settled, inbox) = mpsc::channel(SETTLED_WAITING);
-    let before = published.snapshots.borrow().clone();
     let wiring = Wiring {
         alerts: published.alerts.subscribe(),
         settled,
-        deliveries: before.map(|snapshot| Arc::clone(&snapshot.deliveries)).unwrap_or_default(),
+        deliveries: Arc::clone(&published.deliveries),
         now: clock::now,
         random: || RandomState::new().build_hasher().finish(),
         give_up_after_ms: config.delivery.give_up_after_ms,

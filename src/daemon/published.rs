@@ -6,7 +6,7 @@ use tokio::sync::watch;
 
 use crate::config::Config;
 use crate::ledger::alerts::Alerts;
-use crate::metrics::Snapshot;
+use crate::metrics::{Deliveries, Snapshot};
 use crate::watch::lookout::Evaluation;
 
 /// Senders of what is published. Each reader sees the latest.
@@ -18,6 +18,8 @@ pub(super) struct Published {
     pub(super) evaluations: watch::Sender<Arc<Evaluation>>,
     /// The committed alerts and the outbox.
     pub(super) alerts: watch::Sender<Arc<Alerts>>,
+    /// How the delivery of alerts goes; counted by who delivers, shown with every snapshot.
+    pub(super) deliveries: Arc<Deliveries>,
 }
 
 impl Published {
@@ -27,6 +29,7 @@ impl Published {
             snapshots: watch::Sender::new(None),
             evaluations: watch::Sender::default(),
             alerts: watch::Sender::default(),
+            deliveries: Arc::default(),
         }
     }
 

@@ -31,7 +31,7 @@ pub(super) fn beside_series(
     families.extend(budgets::spending(evaluation, snapshot));
     families.extend(budgets::budgets(evaluation));
     families.extend(budgets::alerts(snapshot));
-    families.extend(snapshot.deliveries.families());
+    families.extend(snapshot.deliveries.families(&snapshot.alerts));
     families.extend(ledger_families(snapshot));
     families.extend(prometheus::gather());
     families

@@ -189,11 +189,11 @@ metrics! {
     ALERTS_FIRING = GAUGE "tollkeeper_alerts_firing"
         "Alerts that fire.";
     ALERT_DELIVERIES = COUNTER "tollkeeper_alert_deliveries_total"
-        "Notices of alerts that left the outbox, by what became of them, since the start of the process; every result but delivered is an alert that a receiver never showed.";
+        "Notices of alerts that left the outbox, by what became of them, since the ledger was made; every result but delivered is an alert that a receiver never showed.";
     ALERT_ATTEMPTS = COUNTER "tollkeeper_alert_delivery_attempts_total"
         "Attempts to reach the receiver of a route, by how they ended, since the start of the process; those that send firing alerts again are among them.";
     ALERT_LAST_DELIVERY = GAUGE "tollkeeper_alert_last_delivery_timestamp_seconds"
-        "When the receiver of a route last took what it was sent; 0 before the first time in this process.";
+        "When the receiver of a route last took what it was sent; 0 before the first time.";
     ALERT_OUTBOX = GAUGE "tollkeeper_alert_outbox_notices"
         "Notices committed and not yet taken by the receiver of a route.";
     BUILD_INFO = GAUGE "tollkeeper_build_info"

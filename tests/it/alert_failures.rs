@@ -18,7 +18,7 @@ use crate::support::work_dir::WorkDir;
 fn webhook(name: &str, url: &str) -> String {
     format!(
         "[[alerts.route]]\nname = \"{name}\"\nkind = \"webhook\"\nurl = \"{url}\"\n\
-         timeout = \"500ms\"\n"
+         timeout = \"2s\"\n"
     )
 }
 
@@ -70,7 +70,7 @@ fn a_receiver_that_hangs_delays_no_other_and_keeps_its_order() {
         Reply::status(204)
     });
     let good = Receiver::good();
-    let slow = webhook("bad", &hanging.url()).replace("500ms", "2m");
+    let slow = webhook("bad", &hanging.url()).replace("2s", "2m");
     let routes = format!("{slow}{}", webhook("good", &good.url()));
     let committed = outbox([
         notice(1, "bad", Firing),
@@ -83,13 +83,13 @@ fn a_receiver_that_hangs_delays_no_other_and_keeps_its_order() {
     wait_until(SOON, "the good ones to be settled", || {
         (desk.settled() == [(2, Delivered), (4, Delivered)]).then_some(())
     });
-    assert_eq!(desk.deliveries.of("bad").waiting, 2);
+    assert_eq!(desk.waiting("bad"), 2);
     release.send(()).unwrap();
     let received = hanging.wait_for(2);
     let statuses: Vec<_> = received.iter().map(|one| one.json()["status"].clone()).collect();
     assert_eq!(statuses, ["firing", "resolved"]);
     wait_until(SOON, "none to wait", || {
-        (desk.settled().len() == 4 && desk.deliveries.of("bad").waiting == 0).then_some(())
+        (desk.settled().len() == 4 && desk.waiting("bad") == 0).then_some(())
     });
 }
 
@@ -103,9 +103,12 @@ fn what_a_receiver_refuses_for_good_is_settled_and_counted() {
     }
     desk.wait_settled(&[(1, Rejected), (2, Rejected), (3, Rejected), (4, Delivered)]);
     assert_eq!(receiver.received().len(), 4);
-    let counted = desk.deliveries.of("hook").deliveries;
-    let by_result: Vec<_> =
-        counted.iter().map(|((name, result), count)| (name.as_str(), *result, *count)).collect();
+    let committed = desk.stop();
+    let counted = &committed.deliveries()["hook"].counts;
+    let by_result: Vec<_> = counted
+        .iter()
+        .map(|((name, result), count)| (name.as_str(), result.as_str(), count))
+        .collect();
     assert_eq!(
         by_result,
         [("TollkeeperSpendSpike", "delivered", 1), ("TollkeeperSpendSpike", "rejected", 3)]
@@ -129,7 +132,7 @@ fn an_answer_without_an_end_is_cut() {
     let work = WorkDir::new("endless");
     let receiver = Receiver::scripted(vec![Reply::Endless(400)]);
     // The timeout is longer than this test waits, so the cut is by size.
-    let routes = webhook("hook", &receiver.url()).replace("500ms", "2m");
+    let routes = webhook("hook", &receiver.url()).replace("2s", "2m");
     let desk = Desk::start(&routes, work.path(), outbox([notice(1, "hook", Firing)]));
     desk.wait_settled(&[(1, Rejected)]);
 }

@@ -8,7 +8,7 @@ use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
 
-use crate::support::daemon::{output_of, tollkeeper};
+use crate::support::daemon::{Daemon, output_of, run_arguments, tollkeeper};
 use crate::support::receiver::{Receiver, Reply};
 use crate::support::work_dir::WorkDir;
 
@@ -208,6 +208,44 @@ fn the_example_has_every_kind_of_route() {
     for kind in ["alertmanager", "pagerduty", "slack", "webhook", "stdout"] {
         assert!(text.contains(&format!("kind = \"{kind}\"")), "{kind}");
     }
+}
+
+#[test]
+fn a_daemon_shows_its_routes_and_refuses_those_that_can_t_work() {
+    let work = WorkDir::new("routes-run");
+    work.file("x.jsonl", "");
+    let text = |more: &str| {
+        format!(
+            "[[source]]\nname = \"a\"\ninclude = [\"x.jsonl\"]\n\
+             [[alerts.route]]\nname = \"log\"\nkind = \"stdout\"\n{more}"
+        )
+    };
+    let slack = "[[alerts.route]]\nname = \"chat\"\nkind = \"slack\"\nurl_file = \"absent.url\"\n";
+    let file = work.file("t.toml", text(""));
+    let ledger = work.join("ledger");
+    let daemon = Daemon::start_with(&run_arguments(&file, &ledger));
+    let page = daemon.wait_for("the route to be shown", |page| {
+        page.types.contains_key("tollkeeper_alert_outbox_notices")
+    });
+    let log = [("route", "log")];
+    assert_eq!(page.count("tollkeeper_alert_outbox_notices", &log), 0);
+    let results = page.samples.iter().filter(|sample| {
+        sample.name == "tollkeeper_alert_delivery_attempts_total"
+            && sample.labels.get("route").is_some_and(|route| route == "log")
+    });
+    assert_eq!(results.count(), 7, "{}", page.text);
+
+    work.file("t.toml", text(slack));
+    let answer = daemon.request("POST", "/-/reload");
+    assert_eq!(answer.status, 400, "{}", answer.body);
+    assert!(answer.body.contains("route `chat`: can't read the file `"), "{}", answer.body);
+    assert!(answer.body.contains("absent.url"), "{}", answer.body);
+    assert_eq!(daemon.get("/readyz").status, 200);
+
+    let elsewhere = work.join("other-ledger");
+    let mut refused = Daemon::spawn(&run_arguments(&file, &elsewhere));
+    assert!(!refused.wait_exit().success());
+    assert!(!elsewhere.exists(), "nothing is made before all is right");
 }
 
 /// An authority of our own, and a server with a certificate of it.

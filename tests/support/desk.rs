@@ -2,7 +2,7 @@
 //! the "committed" outbox and publishes it, as the daemon does. A config's text says what the routes are.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::JoinHandle;
 
 use tokio::sync::{mpsc, oneshot, watch};
@@ -97,6 +97,11 @@ impl Desk {
         });
     }
 
+    /// The number of notices of a route that wait, as committed.
+    pub(crate) fn waiting(&self, route: &str) -> usize {
+        self.alerts.borrow().outbox().values().filter(|notice| notice.route == route).count()
+    }
+
     /// The number of attempts of a route that ended so.
     pub(crate) fn attempts(&self, route: &str, result: &str) -> u64 {
         self.deliveries.of(route).attempts.get(result).copied().unwrap_or(0)
@@ -132,7 +137,9 @@ fn change(published: &watch::Sender<Arc<Alerts>>, what: &AlertChange) {
 
 /// A notice of now.
 pub(crate) fn notice(number: u64, route: &str, status: NoticeStatus) -> Notice {
-    let fired = UnixMillis(clock::now().0 / 1_000_000 * 1_000_000);
+    // One episode for all notices of a test.
+    static FIRED: OnceLock<UnixMillis> = OnceLock::new();
+    let fired = *FIRED.get_or_init(clock::now);
     Notice {
         number,
         route: route.to_owned(),

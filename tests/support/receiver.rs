@@ -36,7 +36,7 @@ pub(crate) enum Reply {
     Garbage,
     /// A status and a body without an end, as fast as it is read.
     Endless(u16),
-    /// The head of an answer, a byte now and then.
+    /// A head without an end, a byte now and then.
     Drip,
 }
 
@@ -213,11 +213,11 @@ fn answer(stream: &mut BufReader<Box<dyn Duplex>>, reply: Reply) -> io::Result<(
             }
         }
         Reply::Drip => {
-            for byte in head(200, &[]).bytes().cycle() {
-                stream.get_mut().write_all(&[byte])?;
+            stream.get_mut().write_all(format!("{}X-Long: ", head(200, &[])).as_bytes())?;
+            loop {
+                stream.get_mut().write_all(b"x")?;
                 pause(Duration::from_millis(20));
             }
-            Ok(())
         }
     }
 }
