@@ -1,10 +1,11 @@
-//! `/api/v1/gate`: may a call go on? For nginx `auth_request`, Envoy `ext_authz` over HTTP, or a client.
+//! `/api/v1/gate`: may a call go on? For `auth_request` of nginx, `ext_authz` of Envoy over HTTP, or a
+//! client.
 //!
 //! The budget or the labels of the call come as query parameters (`budget=`, `principal=`, …) or as
 //! headers (`X-Tollkeeper-Budget`, `X-Tollkeeper-Principal`, …). Envoy appends the path and query of
 //! the call to the prefix; there only headers count, since callers choose the query.
 //! Answers: 200, 429 with `Retry-After`, 404. nginx takes only 401 and 403 for a refusal, so `deny=403`
-//! chooses another status (nginx, "Module ngx_http_auth_request_module").
+//! chooses another status (nginx, "Module `ngx_http_auth_request_module`").
 
 use hyper::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use hyper::{Request, StatusCode};

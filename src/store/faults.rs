@@ -203,7 +203,7 @@ fn batch(log: u64, from: u64, calls: &[Call], now: UnixMillis) -> RatedBatch {
 /// Returns the change that the step at `place` makes. Notices are numbered by the steps that queue them.
 fn alert_change(alert: u8, change: u8, place: usize) -> AlertChange {
     let key = AlertKey::new(AlertName::SpendSpike, &[("model", &format!("m{alert}"))]);
-    let since = UnixMillis(place as i64);
+    let since = START.plus(i64::try_from(place).unwrap());
     let brief = Brief { summary: format!("step {place}"), ..Brief::default() };
     let severity = Severity::Page;
     match change {
@@ -280,7 +280,8 @@ fn expected(steps: &[Step]) -> Picture {
                 let model = format!("m{alert}");
                 match alert_change(*alert, *change, place) {
                     AlertChange::Set(..) => {
-                        picture.alerts.insert(model, place as i64);
+                        let since = START.plus(i64::try_from(place).unwrap());
+                        picture.alerts.insert(model, since.0);
                     }
                     AlertChange::Clear(_) => {
                         picture.alerts.remove(&model);

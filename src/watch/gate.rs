@@ -68,17 +68,17 @@ pub fn answer<'e>(evaluation: &'e Evaluation, ask: &Ask, now: UnixMillis) -> Ans
 /// A budget is asked about by its name, or because the labels tell that the call is in its scope. What
 /// labels do not tell is not guessed.
 fn is_asked(plan: &Budget, ask: &Ask) -> bool {
-    match &ask.budget {
-        Some(name) => *name == plan.name,
-        None => {
-            let told = |label: &str| value_of(ask, label);
-            !ask.labels.is_empty()
-                && plan.scope.matchers.iter().all(|matcher| {
-                    told(&matcher.label.name()).is_some_and(|value| matcher.takes(value))
-                })
-                && plan.per.as_ref().is_none_or(|label| told(&label.name()).is_some())
-        }
+    if let Some(name) = &ask.budget {
+        return *name == plan.name;
     }
+    let told = |label: &str| value_of(ask, label);
+    let is_in_scope = plan
+        .scope
+        .matchers
+        .iter()
+        .all(|matcher| told(&matcher.label.name()).is_some_and(|value| matcher.takes(value)));
+    let is_divided_by_known = plan.per.as_ref().is_none_or(|label| told(&label.name()).is_some());
+    !ask.labels.is_empty() && is_in_scope && is_divided_by_known
 }
 
 fn value_of<'a>(ask: &'a Ask, label: &str) -> Option<&'a str> {

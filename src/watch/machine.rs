@@ -110,14 +110,14 @@ impl Machine {
                 step.changes.push(AlertChange::Clear(finding.key));
             }
             Phase::Pending if now.0 - old.since.min(now).0 >= patience.for_ms => {
-                self.fire(finding, old.since.min(now), now, explain, step);
+                self.fire(finding, (old.since.min(now), now), now, explain, step);
             }
             Phase::Pending => {}
             Phase::Firing { fired, last_true } => {
                 let is_worse = finding.severity > old.severity && finding.level == Level::Over;
                 if is_worse {
                     // A receiver that was told of a ticket must be told that it is a page by now.
-                    self.fire_again(finding, old, fired, now, explain, step);
+                    self.fire(finding, (old.since, fired), now, explain, step);
                 } else if now.0 - last_true.min(now).0 >= LAST_TRUE_SLACK_MS {
                     let phase = Phase::Firing { fired, last_true: now };
                     let is_stale = finding.level == Level::Over
@@ -139,7 +139,7 @@ impl Machine {
         step: &mut Step,
     ) {
         if patience.for_ms <= 0 {
-            self.fire(finding, now, now, explain, step);
+            self.fire(finding, (now, now), now, explain, step);
             return;
         }
         let state = AlertState {
@@ -154,27 +154,7 @@ impl Machine {
     fn fire(
         &mut self,
         finding: Finding,
-        since: UnixMillis,
-        now: UnixMillis,
-        explain: &mut dyn FnMut(&Finding) -> Brief,
-        step: &mut Step,
-    ) {
-        let state = AlertState {
-            phase: Phase::Firing { fired: now, last_true: now },
-            severity: finding.severity,
-            since,
-            brief: text::bounded(explain(&finding)),
-        };
-        self.set(finding.key.clone(), state.clone(), step);
-        let status = NoticeStatus::Firing;
-        step.events.push(Event { status, key: finding.key, state, fired: now, ended: None });
-    }
-
-    fn fire_again(
-        &mut self,
-        finding: Finding,
-        old: AlertState,
-        fired: UnixMillis,
+        (since, fired): (UnixMillis, UnixMillis),
         now: UnixMillis,
         explain: &mut dyn FnMut(&Finding) -> Brief,
         step: &mut Step,
@@ -182,8 +162,8 @@ impl Machine {
         let state = AlertState {
             phase: Phase::Firing { fired, last_true: now },
             severity: finding.severity,
+            since,
             brief: text::bounded(explain(&finding)),
-            ..old
         };
         self.set(finding.key.clone(), state.clone(), step);
         let status = NoticeStatus::Firing;
