@@ -4,7 +4,7 @@
 use jiff::ToSpan;
 use jiff::civil::{Date, Weekday};
 
-use super::zone::Zone;
+use super::zone::{FIRST, LAST, Zone};
 use crate::ledger::rollup::HourCuts;
 use crate::model::time::{DAY_MS, HOUR_MS, MINUTE_MS, UnixMillis};
 
@@ -71,7 +71,10 @@ impl Interval {
 impl Period {
     /// Returns the period that holds `at`. Periods tile time, but for rolling ones, which end with the
     /// minute of `at`.
+    ///
+    /// Times before 1900 and after 3000, which only a broken clock has, are taken for those.
     pub fn holding(&self, at: UnixMillis) -> Interval {
+        let at = at.clamp(FIRST, LAST);
         match self.cycle {
             Cycle::Hour => self.hour(at),
             Cycle::Rolling { ms } => rolling(ms, at),
@@ -91,16 +94,15 @@ impl Period {
         matches!(self.cycle, Cycle::Rolling { .. })
     }
 
-    /// Returns the length of the longest of these periods in milliseconds, an hour for the end of summer
-    /// time included.
+    /// Returns a length in milliseconds that none of these periods exceeds: that of the calendar and a
+    /// day, since zones have changed their offset by hours.
     pub fn longest_ms(&self) -> i64 {
         match self.cycle {
             Cycle::Hour => HOUR_MS,
-            Cycle::Day => DAY_MS + HOUR_MS,
-            Cycle::Week { .. } => 7 * DAY_MS + HOUR_MS,
-            Cycle::Month { .. } => 31 * DAY_MS + HOUR_MS,
-            // From 30 November to the end of February would be less; July and August have 31 days.
-            Cycle::Quarter { .. } => 92 * DAY_MS + HOUR_MS,
+            Cycle::Day => 2 * DAY_MS,
+            Cycle::Week { .. } => 8 * DAY_MS,
+            Cycle::Month { .. } => 32 * DAY_MS,
+            Cycle::Quarter { .. } => 93 * DAY_MS,
             Cycle::Rolling { ms } => ms + HOUR_MS,
         }
     }
