@@ -51,9 +51,7 @@ impl Amount {
     pub fn with_number(self, number: i128) -> Self {
         match self {
             Self::Usd(_) => Self::Usd(Usd(number)),
-            Self::Tokens(_) => {
-                Self::Tokens(u64::try_from(number.max(0)).unwrap_or(u64::MAX))
-            }
+            Self::Tokens(_) => Self::Tokens(u64::try_from(number.max(0)).unwrap_or(u64::MAX)),
         }
     }
 

@@ -117,7 +117,8 @@ impl Rows {
             slice.iter().copied().map(u128::from).sum()
         };
         let count = |sum: u128| u64::try_from(sum).unwrap_or(u64::MAX);
-        let high: i128 = self.cost_high.slice(places.clone()).iter().map(|high| wide(*high, 0)).sum();
+        let high: i128 =
+            self.cost_high.slice(places.clone()).iter().map(|high| wide(*high, 0)).sum();
         Sums {
             cost: Usd(high.saturating_add_unsigned(of(&self.cost))),
             tokens: count(of(&self.tokens)),

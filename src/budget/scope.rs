@@ -178,9 +178,9 @@ mod tests {
         match pattern.split_first() {
             None => value.is_empty(),
             Some(('*', rest)) => (0..=value.len()).any(|taken| plainly(rest, &value[taken..])),
-            Some((wanted, rest)) => value
-                .split_first()
-                .is_some_and(|(found, left)| (*wanted == '?' || wanted == found) && plainly(rest, left)),
+            Some((wanted, rest)) => value.split_first().is_some_and(|(found, left)| {
+                (*wanted == '?' || wanted == found) && plainly(rest, left)
+            }),
         }
     }
 

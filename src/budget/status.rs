@@ -70,11 +70,8 @@ impl Status {
         let period_ms = period.length_ms();
         let burns = WINDOWS.map(|(_, window_ms)| burn(track, limit, period_ms, window_ms, now));
         let question = Question { track, known, period, limit, spent, now };
-        let forecast = if budget.period.is_rolling() {
-            Err(NoForecast::Rolling)
-        } else {
-            forecast(&question)
-        };
+        let forecast =
+            if budget.period.is_rolling() { Err(NoForecast::Rolling) } else { forecast(&question) };
         Self {
             now,
             period,

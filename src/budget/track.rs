@@ -115,9 +115,8 @@ impl Track {
         let days = self.days.sum(first_minute(boundary.plus(-1).floor(DAY_MS)), at);
         let of_day = if boundary.floor(DAY_MS) == boundary { Sums::default() } else { days };
         let hour = minute(boundary.floor(HOUR_MS));
-        let may_straddle = |start: UnixMillis| {
-            start < known.cuts_from || known.cuts.end_of(start) > boundary
-        };
+        let may_straddle =
+            |start: UnixMillis| start < known.cuts_from || known.cuts.end_of(start) > boundary;
         let hours = self.hours.iter(hour, at);
         let of_hours = hours.filter(|(start, _)| may_straddle(instant(*start)));
         of_day + of_hours.map(|(_, sums)| sums).sum()

@@ -26,8 +26,7 @@ const NAME: &str = "a name of letters, digits, `_`, `.` and `-`, at most 64";
 const LIMIT_USD: &str = "dollars above 0, for example `500` or `\"99.50\"`";
 const LIMIT_TOKENS: &str = "a whole number of tokens above 0";
 const FLOOR_USD: &str = "dollars, 0 or more, for example `1` or `\"0.50\"`";
-const PERIOD: &str =
-    "`hour`, `day`, `week`, `month`, `quarter`, or `rolling` with a duration from `1h` to `366d`, for \
+const PERIOD: &str = "`hour`, `day`, `week`, `month`, `quarter`, or `rolling` with a duration from `1h` to `366d`, for \
      example `rolling 30d`";
 const START_DAY: &str = "a day of the month from 1 to 31, or of the week, for example `monday`";
 const THRESHOLD: &str = "a percentage from `0.01%` to `1000%`, for example `80%`";
@@ -98,9 +97,8 @@ fn read_one(section: &mut Section<'_, '_>, attributes: &[String]) -> Option<Budg
     let period = read_period(section);
     let check = |name: &str| check_label(name, attributes).map(|_| ());
     let scope = section.text_lists("scope", check);
-    let per = section.scalar("per", "a label, for example `principal`", |name| {
-        check_label(name, attributes)
-    });
+    let per = section
+        .scalar("per", "a label, for example `principal`", |name| check_label(name, attributes));
     let thresholds = read_thresholds(section);
     let carry_over = section.flag("carry_over").unwrap_or(false);
     let enforce = section.flag("enforce").unwrap_or(false);
@@ -206,7 +204,9 @@ fn read_period(section: &mut Section<'_, '_>) -> Option<Period> {
                 }
                 _ => "none: weeks, months and quarters begin on a day",
             };
-            section.report(format!("found a `start_day` that the period does not have, expected {expected}"));
+            section.report(format!(
+                "found a `start_day` that the period does not have, expected {expected}"
+            ));
             cycle
         }
     };

@@ -77,7 +77,7 @@ impl HourCuts {
 
     /// Returns these cuts and the one at the quarter of an hour that holds `at`.
     #[must_use]
-    pub fn and_at(self, at: UnixMillis) -> Self {
+    pub const fn and_at(self, at: UnixMillis) -> Self {
         Self(self.0 | 1 << at.0.rem_euclid(HOUR_MS).div_euclid(QUARTER_MS))
     }
 
@@ -193,8 +193,7 @@ impl Horizons {
         // What is still there by the minute will be cut as well. A ledger that has never booked
         // anything has no longer rows.
         let was_used = self.minutes_from > UnixMillis(0);
-        let cuts_from =
-            if cuts != self.cuts && was_used { minutes_from } else { self.cuts_from };
+        let cuts_from = if cuts != self.cuts && was_used { minutes_from } else { self.cuts_from };
         Self {
             minutes_from,
             cuts,

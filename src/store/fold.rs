@@ -206,7 +206,9 @@ fn compact<R: Additive>(
         })?;
         for key in old_keys {
             let parts = keys::rollup_parts(&key).ok_or_else(|| codec::misplaced(&key))?;
-            let (Some(coarser), number) = (parts.0.coarser(horizons.cuts), parts.1) else { continue };
+            let (Some(coarser), number) = (parts.0.coarser(horizons.cuts), parts.1) else {
+                continue;
+            };
             let old = match moved.remove(&key) {
                 Some(block) => block,
                 None => stored_block(engine, &key)?,

@@ -1,42 +1,22 @@
 //! The table of the rules, and when they hold.
 
 use super::*;
-use crate::budget::period::{Cycle, Period};
-use crate::budget::plan::Fail;
-use crate::budget::scope::Scope;
+use crate::budget::amount::Sums;
+use crate::budget::period::Cycle;
+use crate::budget::tests::budget;
 use crate::budget::track::Known;
-use crate::budget::zone::Zone;
 use crate::ledger::rollup::{Bucket, HourCuts, Level};
 use crate::model::money::{PICODOLLARS_PER_USD, Usd};
 use crate::model::time::UnixMillis;
-use crate::budget::amount::Sums;
 
 const START: UnixMillis = UnixMillis(20_000 * DAY_MS);
 const DOLLAR: i128 = PICODOLLARS_PER_USD;
 
-fn budget(cycle: Cycle, dollars: i128) -> Budget {
-    Budget {
-        name: "b".to_owned(),
-        limit: Amount::Usd(Usd(dollars * DOLLAR)),
-        period: Period { cycle, zone: Zone::UTC },
-        scope: Scope::default(),
-        thresholds: vec![],
-        carry_over: false,
-        per: None,
-        enforce: false,
-        fail: Fail::Open,
-        floor: Usd(DOLLAR),
-    }
-}
-
 /// Spends `per_minute` picodollars in each of the minutes before `now` that are in `ago`.
 fn spend(track: &mut Track, now: UnixMillis, ago: std::ops::Range<i64>, per_minute: i128) {
     for minutes in ago {
-        let bucket = Bucket::holding(
-            Level::Minute,
-            now.plus(-minutes * MINUTE_MS),
-            HourCuts::FULL_HOURS,
-        );
+        let bucket =
+            Bucket::holding(Level::Minute, now.plus(-minutes * MINUTE_MS), HourCuts::FULL_HOURS);
         let sums = Sums { cost: Usd(per_minute), calls: 1, ..Sums::default() };
         track.add(bucket, &sums, HourCuts::FULL_HOURS);
     }
@@ -70,8 +50,8 @@ fn the_rules_of_each_length_of_period_are_those_of_the_table() {
     };
     assert_eq!(rows(90 * DAY_MS), table(("43.20", 60), ("18.00", 360, 30), 3));
     assert_eq!(rows(30 * DAY_MS), table(("14.40", 60), ("6.00", 360, 30), 3));
-    // A February is the month with the lowest factor.
-    assert_eq!(rows(28 * DAY_MS), table(("13.57", 59), ("6.02", 336, 28), 2));
+    assert_eq!(rows(31 * DAY_MS), table(("14.88", 60), ("6.20", 360, 30), 3));
+    assert_eq!(rows(28 * DAY_MS), table(("14.40", 56), ("6.00", 336, 28), 2));
     assert_eq!(rows(7 * DAY_MS), table(("13.44", 15), ("6.00", 84, 7), 1));
     assert_eq!(rows(DAY_MS), table(("12.00", 15), ("5.00", 30, 5), 1));
     assert_eq!(rows(HOUR_MS), vec![]);

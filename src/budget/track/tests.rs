@@ -74,7 +74,10 @@ fn minutes_of_the_last_hours_are_kept_and_rows_of_all_levels_are_summed() {
     // What comes late lands where it would be by then, or is dropped with what nobody looks at.
     track.add(bucket(Level::Minute, NOW.plus(-9 * HOUR_MS + MINUTE_MS)), &usd(7), cuts);
     track.add(bucket(Level::Day, NOW.plus(-9 * DAY_MS)), &usd(9), cuts);
-    assert_eq!(track.sum(NOW.plus(-9 * HOUR_MS), NOW.plus(-8 * HOUR_MS)), Sums { calls: 2, ..usd(307) });
+    assert_eq!(
+        track.sum(NOW.plus(-9 * HOUR_MS), NOW.plus(-8 * HOUR_MS)),
+        Sums { calls: 2, ..usd(307) }
+    );
     assert_eq!(track.sum(UnixMillis(0), NOW).calls, 4);
 }
 

@@ -81,8 +81,11 @@ fn a_row_counts_in_every_rule_whose_scope_its_series_is_in() {
 
 #[test]
 fn values_beyond_the_most_share_one_track() {
-    let mut tracks =
-        Tracks::new(vec![rule("model", "*", Some("principal"))], HourCuts::FULL_HOURS, UnixMillis(0));
+    let mut tracks = Tracks::new(
+        vec![rule("model", "*", Some("principal"))],
+        HourCuts::FULL_HOURS,
+        UnixMillis(0),
+    );
     let count = u32::try_from(VALUES_MAX).unwrap() + 3;
     for id in 0..count {
         tracks.learn(SeriesId(id), &key(&format!("role/{id}"), "m", &[]));
