@@ -5,7 +5,8 @@
 //! of every series. CPU time and memory are the kernel's own figures of this process.
 #![expect(clippy::print_stdout, reason = "this is the report")]
 #![expect(clippy::unwrap_used, reason = "a benchmark that can't go on has no result")]
-#![expect(clippy::float_arithmetic, clippy::cast_precision_loss, reason = "figures for people")]
+#![expect(clippy::float_arithmetic, reason = "figures for people")]
+#![expect(clippy::indexing_slicing, reason = "tables of known length")]
 
 use std::fs;
 use std::hint::black_box;
@@ -125,7 +126,8 @@ fn budget(number: u32) -> Budget {
         Cycle::Rolling { ms: 30 * DAY_MS },
     ];
     let place = usize::try_from(number).unwrap();
-    let principal = if number % 100 == 0 { "*".to_owned() } else { format!("role/{number}") };
+    let principal =
+        if number.is_multiple_of(100) { "*".to_owned() } else { format!("role/{number}") };
     Budget {
         name: format!("budget-{number}"),
         limit: Amount::Usd(Usd(1_000 * PICODOLLARS_PER_USD)),
@@ -135,7 +137,7 @@ fn budget(number: u32) -> Budget {
         },
         scope: Scope { matchers: vec![Matcher::new(Label::Principal, [principal.as_str()])] },
         thresholds: vec![Threshold(8_000)],
-        carry_over: number % 2 == 0,
+        carry_over: number.is_multiple_of(2),
         per: None,
         enforce: false,
         fail: Fail::Open,

@@ -1,4 +1,5 @@
 //! Burn rates of constant, added and late spending.
+#![expect(clippy::float_arithmetic, reason = "burn rates are ratios")]
 
 use proptest::prelude::*;
 

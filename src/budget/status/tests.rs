@@ -52,7 +52,7 @@ fn a_month_in_berlin_begins_at_its_midnight_and_carries_over_what_was_left() {
     let status = Status::of(&month, &track, &known("2026-09-01T00:00:00Z"), now);
     // October left 60; what September left or overdrew does not matter.
     assert_eq!((status.limit, status.carried, status.remaining), (usd(160), usd(60), usd(140)));
-    assert_eq!(status.used_ratio, 0.125);
+    assert_eq!((status.used_ratio, status.unpriced_ratio), (0.125, 0.1));
     let rates: Vec<f64> = status.burns.iter().map(|burn| burn.rate).collect();
     assert!(rates.windows(2).all(|pair| pair[0] > pair[1]), "{rates:?}");
     // Who does not know all of October does not know what it left.
