@@ -15,16 +15,20 @@
 //! 4. A record has no body field: prompts never leave `decode` (checked by `tests/it/canary.rs`).
 //!    `find --show-body` prints the line itself, to a terminal only (checked by `tests/it/find.rs`).
 //! 5. A batch of lines is accepted only where the stored position ends (`model::span`).
+//! 6. Secrets of alert routes are read from files and the environment, and shown nowhere
+//!    (`alert::Secret`; checked by `tests/it/alert_test.rs`).
 
 pub mod model;
 pub mod decode;
 pub mod price;
 pub mod ledger;
 pub mod budget;
+pub mod watch;
 pub mod config;
 pub mod store;
 pub mod source;
 pub mod metrics;
 pub mod serve;
+pub mod alert;
 pub mod daemon;
 pub mod cli;

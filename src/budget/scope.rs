@@ -154,7 +154,11 @@ impl Matcher {
 
     /// Tells whether the label's value in `key` matches.
     pub fn matches(&self, key: &SeriesKey) -> bool {
-        let value = self.label.of(key);
+        self.takes(self.label.of(key))
+    }
+
+    /// Tells whether a value of the label matches.
+    pub fn takes(&self, value: &str) -> bool {
         let is_one_of = |globs: &[Glob]| globs.iter().any(|glob| glob.matches(value));
         (self.included.is_empty() || is_one_of(&self.included)) && !is_one_of(&self.excluded)
     }

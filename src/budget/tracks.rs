@@ -120,6 +120,12 @@ impl Tracks {
     /// once. Returns whether the series is known; else nothing was added, and its labels must be learnt.
     #[must_use]
     pub fn add(&mut self, series: SeriesId, bucket: Bucket, row: &Row) -> bool {
+        self.add_sums(series, bucket, &Sums::of(row))
+    }
+
+    /// Adds the sums of a row like [`Self::add`].
+    #[must_use]
+    pub fn add_sums(&mut self, series: SeriesId, bucket: Bucket, sums: &Sums) -> bool {
         let place = usize::try_from(series.0).ok();
         let Some(Some(places)) = place.and_then(|place| self.of_series.get(place)) else {
             return false;
@@ -129,14 +135,13 @@ impl Tracks {
         }
         let from = self.known.from.unwrap_or(UnixMillis::UNKNOWN);
         self.known.from = Some(from.min(bucket.start()));
-        let sums = Sums::of(row);
         if sums.is_empty() {
             return true;
         }
         for place in places {
             let place = usize::try_from(*place).ok();
             if let Some((_, track)) = place.and_then(|place| self.list.get_mut(place)) {
-                track.add(bucket, &sums, self.known.cuts);
+                track.add(bucket, sums, self.known.cuts);
             }
         }
         true

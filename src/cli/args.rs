@@ -44,6 +44,8 @@ pub enum Command {
     Doctor(DoctorArgs),
     /// Check a config file or a ledger
     Check(CheckArgs),
+    /// Test the ways by which alerts are delivered
+    Alert(AlertArgs),
 }
 
 /// `tollkeeper run`.
@@ -151,6 +153,40 @@ pub struct DoctorArgs {
     /// Threads to use [default: all cores]
     #[arg(long, value_name = "N")]
     pub threads: Option<std::num::NonZeroUsize>,
+}
+
+/// `tollkeeper alert`.
+#[derive(Debug, clap::Args)]
+pub struct AlertArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: AlertCommand,
+}
+
+/// What can be done with alerts.
+#[derive(Debug, Subcommand)]
+pub enum AlertCommand {
+    /// Send a test alert and its end through a route, and say what the receiver answered
+    #[command(after_help = "Examples:\n  \
+        tollkeeper alert test pager --config tollkeeper.toml\n  \
+        tollkeeper alert test --all\n\n\
+        It pages: the test has the severity `page`. Each is sent once, without trying again.\n\
+        Exit code: 0 if every receiver took it, 1 if one did not, 2 after an error.")]
+    Test(AlertTestArgs),
+}
+
+/// `tollkeeper alert test`.
+#[derive(Debug, clap::Args)]
+pub struct AlertTestArgs {
+    /// Names of routes of the config
+    #[arg(required_unless_present = "all", value_name = "ROUTE")]
+    pub routes: Vec<String>,
+    /// Test every route of the config
+    #[arg(long, conflicts_with = "routes")]
+    pub all: bool,
+    /// The config file
+    #[arg(long, default_value = "tollkeeper.toml", value_name = "CONFIG.toml")]
+    pub config: PathBuf,
 }
 
 /// How results are printed.

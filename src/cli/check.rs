@@ -21,7 +21,8 @@ pub(super) fn config(file: &Path) -> Result<(), Failure> {
     let config = load_config(file)?;
     daemon::load_book(&config.price_files)?;
     let text = format!(
-        "{}: {} source{}, {} mapped model{}, {} price file{}: ok\n",
+        "{}: {} source{}, {} mapped model{}, {} price file{}, {} alert \
+         route{}: ok\n",
         file.display(),
         config.sources.len(),
         plural(config.sources.len()),
@@ -29,6 +30,8 @@ pub(super) fn config(file: &Path) -> Result<(), Failure> {
         plural(config.models.len()),
         config.price_files.len(),
         plural(config.price_files.len()),
+        config.delivery.routes.len(),
+        plural(config.delivery.routes.len()),
     );
     Ok(std::io::stdout().lock().write_all(text.as_bytes())?)
 }

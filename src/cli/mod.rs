@@ -4,6 +4,7 @@
 //! [`args`] parses; one file per command. It may use everything above it, and it alone knows
 //! terminals and exit codes. Data goes to stdout, words go to stderr.
 
+mod alert;
 mod allocator;
 pub mod args;
 mod check;
@@ -18,7 +19,7 @@ mod table;
 pub use failure::Failure;
 
 use crate::daemon::clock;
-use args::{Args, CheckCommand, Command};
+use args::{AlertCommand, Args, CheckCommand, Command};
 
 /// Runs the command that was typed.
 ///
@@ -33,6 +34,9 @@ pub fn run(args: Args) -> Result<(), Failure> {
         Command::Check(args) => match args.command {
             CheckCommand::Config { file } => check::config(&file),
             CheckCommand::Ledger(args) => check::ledger(&args),
+        },
+        Command::Alert(args) => match args.command {
+            AlertCommand::Test(args) => alert::test(&args),
         },
     }
 }

@@ -31,7 +31,7 @@ pub(super) fn run(args: RunArgs) -> Result<(), Failure> {
     allocator::start_anew_with_settings();
     let config = config_of(&args)?;
     let reload: Reload = Box::new(move || config_of(&args).map_err(|error| error.to_string()));
-    Ok(daemon::run(config, &reload)?)
+    Ok(daemon::run(config, &reload, environment)?)
 }
 
 fn config_of(args: &RunArgs) -> Result<Config, ConfigError> {
@@ -62,4 +62,10 @@ pub(super) fn load_config(path: &Path) -> Result<Config, ConfigError> {
     let folder = path.parent().unwrap_or(Path::new(""));
     let wrong = |problems| ConfigError::Wrong { problems };
     Config::parse(&path.display().to_string(), &text, folder).map_err(wrong)
+}
+
+/// Reads an environment variable that is text.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+pub(super) fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }

@@ -3,8 +3,10 @@
 use std::path::Path;
 
 use super::budget;
+use super::conditions;
 use super::format;
 use super::problem::Problems;
+use super::route;
 use super::section::{Reader, Section};
 use super::{
     Config, FileSourceConfig, LEDGER_DIR_DEFAULT, LISTEN_DEFAULT, Labels, SETTINGS_DEFAULT,
@@ -68,6 +70,10 @@ fn read(reader: &Reader<'_>, folder: &Path) -> Option<Config> {
     let price_files = prices.texts("files").unwrap_or_default();
     prices.finish();
     let budgets = budget::read(&mut root, &shown.attributes, retention);
+    let mut alerts = root.section("alerts");
+    let delivery = route::read(&mut alerts, folder);
+    let rules = conditions::read(&mut alerts);
+    alerts.finish();
     root.finish();
 
     let defaults = SETTINGS_DEFAULT;
@@ -90,6 +96,8 @@ fn read(reader: &Reader<'_>, folder: &Path) -> Option<Config> {
         formats,
         price_files: price_files.iter().map(|file| folder.join(file)).collect(),
         budgets,
+        rules,
+        delivery,
     })
 }
 

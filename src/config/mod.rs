@@ -5,9 +5,11 @@
 
 mod budget;
 mod check;
+mod conditions;
 mod file_source;
 mod format;
 mod problem;
+pub mod route;
 mod section;
 
 use std::collections::BTreeMap;
@@ -17,6 +19,7 @@ use std::path::PathBuf;
 pub(crate) use check::label_name;
 pub use file_source::FileSourceConfig;
 pub use problem::{Problem, Problems};
+pub use route::DeliveryConfig;
 pub(crate) use section::parse_duration_ms;
 
 use crate::budget::plan::Budget;
@@ -24,6 +27,7 @@ use crate::ledger::rollup::{HourCuts, Retention};
 use crate::ledger::state::Settings;
 use crate::model::log_format::LogFormat;
 use crate::model::time::{DAY_MS, HOUR_MS};
+use crate::watch::rules::Rules;
 
 /// Where `/metrics` is served by default.
 pub const LISTEN_DEFAULT: &str = "127.0.0.1:9478";
@@ -53,6 +57,10 @@ pub struct Config {
     pub price_files: Vec<PathBuf>,
     /// What calls may come to.
     pub budgets: Vec<Budget>,
+    /// What is worth an alert.
+    pub rules: Rules,
+    /// Where alerts are sent.
+    pub delivery: DeliveryConfig,
 }
 
 /// Labels that are not on by default, since their values are not bounded by nature.
@@ -93,6 +101,8 @@ impl Config {
             formats: Vec::new(),
             price_files: Vec::new(),
             budgets: Vec::new(),
+            rules: Rules::default(),
+            delivery: DeliveryConfig::default(),
         }
     }
 }

@@ -80,11 +80,6 @@ impl<'r, 'i> Section<'r, 'i> {
         self.table.remove(key)
     }
 
-    /// Tells whether a key is there and was not read yet.
-    pub(super) fn has(&self, key: &'static str) -> bool {
-        self.table.contains_key(key)
-    }
-
     fn wrong_type(&self, key: &str, value: &Spanned<DeValue<'i>>, wanted: &str) {
         let found = value.get_ref().type_str();
         self.report_at(key, &value.span(), format!("found {found}, expected {wanted}"));
@@ -142,6 +137,33 @@ impl<'r, 'i> Section<'r, 'i> {
                 self.report_at(key, &value.span(), format!("found `{text}`, {what}"));
                 None
             }
+        }
+    }
+
+    /// Reads a text whose mistakes `parse` describes itself, without the text where that may hold a
+    /// secret.
+    pub(super) fn checked<T>(
+        &mut self,
+        key: &'static str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        let value = self.take(key)?;
+        let Some(text) = value.get_ref().as_str() else {
+            self.wrong_type(key, &value, "a text that is not empty");
+            return None;
+        };
+        parse(text).map_err(|problem| self.report_at(key, &value.span(), problem)).ok()
+    }
+
+    /// Tells whether a key is there and was not read yet.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.table.contains_key(key)
+    }
+
+    /// Reports a key that must not be there, without its value; it is not shown as a known one.
+    pub(super) fn refuse(&mut self, key: &str, text: &str) {
+        if let Some(value) = self.table.remove(key) {
+            self.report_at(key, &value.span(), text.to_owned());
         }
     }
 

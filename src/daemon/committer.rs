@@ -3,21 +3,24 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
-
+use super::evaluator::Start;
+use super::mailbox::Mailbox;
+use super::published::Published;
 use crate::config::Labels;
+use crate::ledger::alerts::AlertChange;
 use crate::ledger::batch::RatedBatch;
 use crate::ledger::booking::{BookError, Booking};
 use crate::ledger::position::LogId;
 use crate::ledger::state::Ledger;
 use crate::metrics::snapshot::COMMIT_US_BOUNDS;
-use crate::metrics::{LedgerFacts, Snapshot, SourceFacts};
+use crate::metrics::{Deliveries, LedgerFacts, Snapshot, SourceFacts};
 use crate::model::time::UnixMillis;
 use crate::price::Book;
 use crate::store::{LedgerStore, StoreError};
+use crate::watch::lookout::Lookout;
 
 /// Shortest time between two commits while lines trickle in. A commit after a pause does not wait.
 const PACE: Duration = Duration::from_millis(40);
@@ -37,6 +40,8 @@ pub(super) enum Message {
     Rated { number: u64, batch: Box<RatedBatch> },
     /// The state of a source after a sweep, and logs that it forgot.
     Swept { source: String, facts: SourceFacts, forget: Vec<LogId> },
+    /// Changes of alerts and of the outbox, in order.
+    Alerts(Vec<AlertChange>),
 }
 
 /// Why the committer gave up.
@@ -61,8 +66,12 @@ pub(super) struct Committer {
     pub(super) books: Books,
     pub(super) book: Arc<Book>,
     pub(super) labels: Labels,
-    pub(super) snapshots: watch::Sender<Option<Arc<Snapshot>>>,
+    published: Published,
     pub(super) now: fn() -> UnixMillis,
+    /// Where the evaluator finds what was committed.
+    mailbox: Arc<Mailbox>,
+    /// How the delivery of alerts goes.
+    deliveries: Arc<Deliveries>,
     facts: LedgerFacts,
     sources: BTreeMap<String, SourceFacts>,
     /// Batches that came before an earlier one.
@@ -77,20 +86,26 @@ impl Committer {
         books: Books,
         book: Arc<Book>,
         labels: Labels,
-        snapshots: watch::Sender<Option<Arc<Snapshot>>>,
+        published: Published,
+        mailbox: Arc<Mailbox>,
         now: fn() -> UnixMillis,
     ) -> Self {
         // What was seen of the process before a reload stays.
-        let before = snapshots.borrow().clone();
-        let (facts, sources) = before
-            .map(|snapshot| (snapshot.ledger.clone(), snapshot.sources.clone()))
+        let before = published.snapshots.borrow().clone();
+        let (facts, sources, deliveries) = before
+            .map(|snapshot| {
+                let Snapshot { ledger, sources, deliveries, .. } = &*snapshot;
+                (ledger.clone(), sources.clone(), Arc::clone(deliveries))
+            })
             .unwrap_or_default();
         Self {
             books,
             book,
             labels,
-            snapshots,
+            published,
             now,
+            mailbox,
+            deliveries,
             facts,
             sources,
             early: BTreeMap::new(),
@@ -100,9 +115,20 @@ impl Committer {
         }
     }
 
-    /// Commits what comes through `inbox` until all its senders are gone.
-    pub(super) fn run(mut self, inbox: &Receiver<Message>) -> Result<Books, CommitError> {
+    /// Commits what comes through `inbox` until all its senders are gone. Before the first commit it
+    /// hands what the evaluator begins with to `evaluator`.
+    pub(super) fn run(
+        mut self,
+        inbox: &Receiver<Message>,
+        lookout: Lookout,
+        evaluator: &SyncSender<Start>,
+    ) -> Result<Books, CommitError> {
         self.publish();
+        self.published.alerts.send_replace(Arc::clone(self.books.ledger.alerts()));
+        let Books { store, ledger } = &self.books;
+        let start = Start::load(lookout, store, ledger, (self.now)())?;
+        // It may have been told to end already.
+        drop(evaluator.send(start));
         loop {
             let first = match inbox.recv_timeout(FOLD_EVERY) {
                 Ok(message) => message,
@@ -147,6 +173,7 @@ impl Committer {
             Message::Rated { number, batch } => {
                 self.early.insert(number, batch);
             }
+            Message::Alerts(changes) => booking.change_alerts(changes),
             Message::Swept { source, facts, forget } => {
                 for log in forget {
                     self.books.ledger.forget(booking, log);
@@ -168,6 +195,10 @@ impl Committer {
             let delta = self.books.ledger.close(booking);
             self.books.store.commit(&delta)?;
             self.books.ledger.apply(&delta);
+            self.mailbox.post(&delta);
+            if !delta.alerts.is_empty() {
+                self.published.alerts.send_replace(Arc::clone(self.books.ledger.alerts()));
+            }
             let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
             self.facts.commit_us.observe(&COMMIT_US_BOUNDS, micros);
             self.facts.committed = (self.now)();
@@ -206,7 +237,9 @@ impl Committer {
             sources: self.sources.clone(),
             book: Arc::clone(&self.book),
             labels: self.labels.clone(),
+            alerts: Arc::clone(ledger.alerts()),
+            deliveries: Arc::clone(&self.deliveries),
         };
-        self.snapshots.send_replace(Some(Arc::new(snapshot)));
+        self.published.snapshots.send_replace(Some(Arc::new(snapshot)));
     }
 }

@@ -2,13 +2,16 @@
 //!
 //! One pipeline (`pipeline`): a tailer reads and sweeps, workers decode and rate, one committer
 //! writes and publishes. The main thread serves HTTP and waits for signals. Only this module
-//! spawns, and only [`clock`] reads the wall clock. It must never count or compute an amount.
+//! spawns (but for a thread of `alert` that writes to standard output), and only [`clock`] reads the wall clock. It must never count or compute an amount.
 
 pub mod clock;
 mod committer;
+mod evaluator;
+mod mailbox;
 mod open;
 mod pipeline;
 mod progress;
+mod published;
 mod quiet;
 mod signals;
 mod tailer;
@@ -19,7 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 
 pub use committer::CommitError;
 pub use open::{BookFileError, OpenError, load_book, open_ledger, read_text};
@@ -27,14 +30,23 @@ pub use progress::LogLines;
 
 use self::committer::Books;
 use self::pipeline::Pipeline;
+use self::published::Published;
 use self::signals::{Event, Signals};
+use crate::alert::{self, ReadEnvironment, Route, RouteErrors};
 use crate::config::Config;
 use crate::ledger::meter::Rules;
+use crate::price::Book;
 use crate::serve::{self, Doors};
 
 /// How long the pipeline may take to drain and commit before we give up. What is not committed by
 /// then is read again at the next start.
 const STOP_DEADLINE: Duration = Duration::from_secs(10);
+
+/// What a reload reads again.
+struct Outside<'o> {
+    reload: &'o Reload,
+    environment: ReadEnvironment,
+}
 
 /// Reads the config again; the error is for a person.
 pub type Reload = Box<dyn Fn() -> Result<Config, String>>;
@@ -48,6 +60,9 @@ pub enum DaemonError {
     /// A price file is wrong.
     #[error(transparent)]
     Prices(#[from] BookFileError),
+    /// A route of alerts is wrong.
+    #[error(transparent)]
+    Routes(#[from] RouteErrors),
     /// The address is not free.
     #[error("can't listen on `{address}`; choose another with `listen` or `--listen`")]
     Listen {
@@ -81,15 +96,26 @@ pub enum DaemonError {
 ///
 /// # Errors
 /// Whatever keeps it from starting or going on.
-pub fn run(config: Config, reload: &Reload) -> Result<(), DaemonError> {
+pub fn run(
+    config: Config,
+    reload: &Reload,
+    environment: ReadEnvironment,
+) -> Result<(), DaemonError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|source| DaemonError::System { what: "start the event loop", source })?;
-    runtime.block_on(run_in(config, reload))
+    let result = runtime.block_on(run_in(config, reload, environment));
+    // A name that the system still looks up for a receiver of alerts must not hold up the end.
+    runtime.shutdown_background();
+    result
 }
 
-async fn run_in(config: Config, reload: &Reload) -> Result<(), DaemonError> {
+async fn run_in(
+    config: Config,
+    reload: &Reload,
+    environment: ReadEnvironment,
+) -> Result<(), DaemonError> {
     let address = config.listen;
     let listen = |source| DaemonError::Listen { address, source };
     let listener = TcpListener::bind(address).await.map_err(listen)?;
@@ -99,8 +125,15 @@ async fn run_in(config: Config, reload: &Reload) -> Result<(), DaemonError> {
         .map_err(|source| DaemonError::System { what: "watch for signals", source })?;
     let book = Arc::new(load_book(&config.price_files)?);
 
-    let (snapshots, snapshot) = watch::channel(None);
-    let doors = Doors { snapshot, reload: reloads, now: clock::now };
+    let routes = alert::prepare(&config.delivery, environment)?;
+    let published = Published::new();
+    published.plan(&config);
+    let doors = Doors {
+        snapshot: published.snapshots.subscribe(),
+        evaluation: published.evaluations.subscribe(),
+        reload: reloads,
+        now: clock::now,
+    };
     let (stop_serving, serving_stops) = oneshot::channel::<()>();
     let server = tokio::spawn(serve::serve(listener, doors, async {
         // A dropped sender means stop as well.
@@ -117,8 +150,9 @@ async fn run_in(config: Config, reload: &Reload) -> Result<(), DaemonError> {
         "the ledger is open"
     );
     let rules = rules(&config, book, &books);
-    let pipeline = Pipeline::start(&config, rules, books, snapshots.clone())?;
-    let result = supervise(config, pipeline, signals, snapshots, reload).await;
+    let pipeline = Pipeline::start(&config, rules, books, routes, &published)?;
+    let outside = Outside { reload, environment };
+    let result = supervise(config, pipeline, signals, &published, &outside).await;
     drop(stop_serving);
     drop(tokio::time::timeout(Duration::from_millis(100), server).await);
     result
@@ -129,8 +163,8 @@ async fn supervise(
     mut config: Config,
     mut pipeline: Pipeline,
     mut signals: Signals,
-    snapshots: pipeline::Snapshots,
-    reload: &Reload,
+    published: &Published,
+    outside: &Outside<'_>,
 ) -> Result<(), DaemonError> {
     loop {
         let event = tokio::select! {
@@ -146,16 +180,17 @@ async fn supervise(
             }
             Event::Reload(reply) => reply,
         };
-        let answer = match prepare(reload) {
+        let answer = match prepare(outside) {
             Err(why) => {
                 tracing::error!("the new config is wrong, the old one stays in force:\n{why}");
                 Err(why)
             }
-            Ok((new, book)) => {
+            Ok((new, book, routes)) => {
                 let books = stop(pipeline).await?;
                 let text = describe_reload(&config, &new);
                 let rules = rules(&new, book, &books);
-                pipeline = Pipeline::start(&new, rules, books, snapshots.clone())?;
+                published.plan(&new);
+                pipeline = Pipeline::start(&new, rules, books, routes, published)?;
                 config = new;
                 tracing::info!("{text}");
                 Ok(text)
@@ -168,10 +203,13 @@ async fn supervise(
     }
 }
 
-fn prepare(reload: &Reload) -> Result<(Config, Arc<crate::price::Book>), String> {
-    let config = reload()?;
+/// Makes everything ready that may be wrong about a new config.
+fn prepare(outside: &Outside<'_>) -> Result<(Config, Arc<Book>, Vec<Route>), String> {
+    let config = (outside.reload)()?;
     let book = load_book(&config.price_files).map_err(|error| error.to_string())?;
-    Ok((config, Arc::new(book)))
+    let routes =
+        alert::prepare(&config.delivery, outside.environment).map_err(|error| error.to_string())?;
+    Ok((config, Arc::new(book), routes))
 }
 
 fn describe_reload(old: &Config, new: &Config) -> String {
@@ -191,7 +229,7 @@ fn describe_reload(old: &Config, new: &Config) -> String {
     text
 }
 
-fn rules(config: &Config, book: Arc<crate::price::Book>, books: &Books) -> Rules {
+fn rules(config: &Config, book: Arc<Book>, books: &Books) -> Rules {
     Rules {
         book,
         models: Arc::new(config.models.clone()),

@@ -4,54 +4,63 @@
 //! channel closes, so it makes its last commit and gives the ledger back.
 
 use std::collections::BTreeSet;
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::sync::Arc;
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 
 use super::DaemonError;
 use super::clock;
-use super::committer::{Books, CommitError, Committer};
+use super::committer::{Books, CommitError, Committer, Message};
+use super::evaluator::Evaluator;
+use super::mailbox::Mailbox;
 use super::progress::Progress;
+use super::published::Published;
 use super::quiet::Quiet;
 use super::tailer::{Followed, Tailer};
 use super::wake::Wake;
 use super::worker;
+use crate::alert::{Deliverer, Route, Settled, Wiring};
 use crate::config::Config;
 use crate::decode::frame::{Part, parts};
 use crate::decode::{Decoder, Item};
+use crate::ledger::alerts::AlertChange;
 use crate::ledger::meter::Rules;
-use crate::metrics::Snapshot;
 use crate::model::names::Reject;
 use crate::source::file::bell::{Bell, Ring};
 use crate::source::file::{FileSource, LogIds};
+use crate::watch::lookout::Lookout;
 
 /// Batches that may wait for a worker; they bound the memory of a backlog.
 const BATCHES_WAITING: usize = 2;
+/// Notices that are done with and wait for the committer.
+const SETTLED_WAITING: usize = 64;
 /// Messages that may wait for the committer.
 const MESSAGES_WAITING: usize = 8;
-
-/// Where snapshots are published.
-pub(super) type Snapshots = watch::Sender<Option<Arc<Snapshot>>>;
 
 /// The running threads.
 pub(super) struct Pipeline {
     /// The committer's result, once it ended.
     pub(super) ended: oneshot::Receiver<Result<Books, CommitError>>,
     wake: Arc<Wake>,
+    mailbox: Arc<Mailbox>,
+    deliverer: Deliverer,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl Pipeline {
-    /// Starts all threads.
+    /// Starts all threads, and the tasks of `routes`.
     pub(super) fn start(
         config: &Config,
         rules: Rules,
         books: Books,
-        snapshots: Snapshots,
+        routes: Vec<Route>,
+        published: &Published,
     ) -> Result<Self, DaemonError> {
         let wake = Arc::new(Wake::default());
+        let mailbox = Arc::new(Mailbox::default());
         let (committer_inbox, messages) = sync_channel(MESSAGES_WAITING);
         let (report, ended) = oneshot::channel();
         let sources = follow(config, &books, &wake);
@@ -66,11 +75,29 @@ impl Pipeline {
             })?);
             workers.push(worker);
         }
-        let committer =
-            Committer::new(books, rules.book, config.labels.clone(), snapshots, clock::now);
+        let (evaluator_start, start) = sync_channel(1);
+        let lookout = Lookout::new(
+            config.rules,
+            config.budgets.as_slice().into(),
+            books.ledger.horizons(),
+            books.ledger.alerts().states(),
+        );
+        let evaluator = evaluator(config, &mailbox, &committer_inbox, published);
+        threads.push(spawn("evaluator", move || evaluator.run(&start))?);
+        let (deliverer, settled) = deliver(config, routes, published);
+        let settler_inbox = committer_inbox.clone();
+        threads.push(spawn("settler", move || settle(settled, &settler_inbox))?);
+        let committer = Committer::new(
+            books,
+            rules.book,
+            config.labels.clone(),
+            published.clone(),
+            Arc::clone(&mailbox),
+            clock::now,
+        );
         threads.push(spawn("committer", move || {
             // Nobody waits any more if the daemon is past its deadline.
-            drop(report.send(committer.run(&messages)));
+            drop(report.send(committer.run(&messages, lookout, &evaluator_start)));
         })?);
         let tailer = Tailer {
             sources,
@@ -84,17 +111,71 @@ impl Pipeline {
             introduced: false,
         };
         threads.push(spawn("tailer", move || tailer.run())?);
-        Ok(Self { ended, wake, threads })
+        Ok(Self { ended, wake, mailbox, deliverer, threads })
     }
 
     /// Stops reading, commits what was read, and returns the ledger.
     pub(super) async fn stop(self) -> Result<Books, DaemonError> {
         self.wake.stop();
+        self.mailbox.close();
+        self.deliverer.stop().await;
         let books = self.ended.await.map_err(|_| DaemonError::ThreadEnded)??;
         for thread in self.threads {
             thread.join().map_err(|_| DaemonError::ThreadEnded)?;
         }
         Ok(books)
+    }
+}
+
+fn evaluator(
+    config: &Config,
+    mailbox: &Arc<Mailbox>,
+    committer: &SyncSender<Message>,
+    published: &Published,
+) -> Evaluator {
+    Evaluator {
+        mailbox: Arc::clone(mailbox),
+        committer: committer.clone(),
+        snapshots: published.snapshots.subscribe(),
+        evaluations: published.evaluations.clone(),
+        delivery: config.delivery.clone(),
+        now: clock::now,
+        said: Quiet::default(),
+    }
+}
+
+/// Starts delivery. Returns it with what tells of notices that are done with.
+fn deliver(
+    config: &Config,
+    routes: Vec<Route>,
+    published: &Published,
+) -> (Deliverer, mpsc::Receiver<Settled>) {
+    let (settled, inbox) = mpsc::channel(SETTLED_WAITING);
+    let before = published.snapshots.borrow().clone();
+    let wiring = Wiring {
+        alerts: published.alerts.subscribe(),
+        settled,
+        deliveries: before.map(|snapshot| Arc::clone(&snapshot.deliveries)).unwrap_or_default(),
+        now: clock::now,
+        random: || RandomState::new().build_hasher().finish(),
+        give_up_after_ms: config.delivery.give_up_after_ms,
+    };
+    (Deliverer::start(routes, &wiring), inbox)
+}
+
+/// Hands what is done with to the committer, as long as there is anyone who delivers.
+fn settle(mut settled: mpsc::Receiver<Settled>, committer: &SyncSender<Message>) {
+    let mut some = Vec::new();
+    while settled.blocking_recv_many(&mut some, SETTLED_WAITING) > 0 {
+        let at = clock::now();
+        let changes = some.drain(..).map(|Settled { number, result }| AlertChange::Settle {
+            number,
+            result,
+            at,
+        });
+        if committer.send(Message::Alerts(changes.collect())).is_err() {
+            return;
+        }
     }
 }
 

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::alert::{AlertKey, AlertState, Notice};
+use super::counts::Counts;
+use crate::model::alert::{AlertKey, AlertName, AlertState, DeliveryResult, Notice};
+use crate::model::time::UnixMillis;
 
 /// One change of alerts or outbox.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,8 +19,24 @@ pub enum AlertChange {
     Clear(AlertKey),
     /// Something is to be sent.
     Queue(Arc<Notice>),
-    /// A notice arrived, or was given up; it leaves the outbox.
-    Settle(u64),
+    /// A notice leaves the outbox.
+    Settle {
+        /// Its number.
+        number: u64,
+        /// What became of it.
+        result: DeliveryResult,
+        /// When.
+        at: UnixMillis,
+    },
+}
+
+/// What became of the notices of one route, since the ledger was made.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deliveries {
+    /// Notices by alert and result.
+    pub counts: Counts<(AlertName, DeliveryResult)>,
+    /// When one last arrived; 0 before the first.
+    pub last: UnixMillis,
 }
 
 /// Every alert that is not over, and every notice that is not sent.
@@ -26,6 +44,7 @@ pub enum AlertChange {
 pub struct Alerts {
     states: BTreeMap<AlertKey, AlertState>,
     outbox: BTreeMap<u64, Arc<Notice>>,
+    deliveries: BTreeMap<String, Deliveries>,
     last_number: u64,
 }
 
@@ -40,12 +59,17 @@ impl Alerts {
         &self.outbox
     }
 
+    /// Returns what became of notices, by route.
+    pub fn deliveries(&self) -> &BTreeMap<String, Deliveries> {
+        &self.deliveries
+    }
+
     /// Returns the number of the last notice that was ever queued.
     pub fn last_number(&self) -> u64 {
         self.last_number
     }
 
-    /// Makes a committed change.
+    /// Makes a committed change. Settling a notice that is settled already changes nothing.
     pub fn apply(&mut self, change: &AlertChange) {
         match change {
             AlertChange::Set(key, state) => {
@@ -58,14 +82,57 @@ impl Alerts {
                 self.last_number = self.last_number.max(notice.number);
                 self.outbox.insert(notice.number, Arc::clone(notice));
             }
-            AlertChange::Settle(number) => {
-                self.outbox.remove(number);
-            }
+            AlertChange::Settle { number, result, at } => self.settle(*number, *result, *at),
         }
     }
 
-    /// Restores the number of the last notice as it was stored.
+    fn settle(&mut self, number: u64, result: DeliveryResult, at: UnixMillis) {
+        let Some(notice) = self.outbox.remove(&number) else { return };
+        let deliveries = self.deliveries.entry(notice.route.clone()).or_default();
+        deliveries.counts.add((notice.key.name, result), 1);
+        if result == DeliveryResult::Delivered {
+            deliveries.last = deliveries.last.max(at);
+        }
+    }
+
+    /// Sets what became of the notices of a route as it was stored.
+    pub fn restore_deliveries(&mut self, route: String, deliveries: Deliveries) {
+        self.deliveries.insert(route, deliveries);
+    }
+
+    /// Sets the number of the last notice as it was stored.
     pub fn restore_last_number(&mut self, number: u64) {
         self.last_number = self.last_number.max(number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::alert::{Brief, NoticeStatus, Severity};
+
+    #[test]
+    fn a_notice_is_settled_once() {
+        let notice = Notice {
+            number: 7,
+            route: "pager".to_owned(),
+            status: NoticeStatus::Firing,
+            key: AlertKey::new(AlertName::Test, &[]),
+            severity: Severity::Page,
+            brief: Brief::default(),
+            since: UnixMillis(1),
+            fired: UnixMillis(2),
+            ended: None,
+        };
+        let mut alerts = Alerts::default();
+        alerts.apply(&AlertChange::Queue(Arc::new(notice)));
+        let settle = |result, at| AlertChange::Settle { number: 7, result, at: UnixMillis(at) };
+        alerts.apply(&settle(DeliveryResult::Delivered, 5));
+        alerts.apply(&settle(DeliveryResult::Rejected, 6));
+        assert!(alerts.outbox().is_empty());
+        let pager = &alerts.deliveries()["pager"];
+        assert_eq!(pager.counts.total(), 1);
+        assert_eq!(pager.counts.get((AlertName::Test, DeliveryResult::Delivered)), 1);
+        assert_eq!((pager.last, alerts.last_number()), (UnixMillis(5), 7));
     }
 }

@@ -34,6 +34,8 @@ pub struct Amounts {
     pub cost: ByClass<Usd>,
     /// What the applications' own logs claim.
     pub reported_cost: Usd,
+    /// What we compute for the calls whose cost was claimed.
+    pub reported_basis: Usd,
     /// Tokens without a price.
     pub unpriced: Counts<(TokenClass, UnpricedReason)>,
     /// Calls whose amounts rest on an assumption.
@@ -61,6 +63,7 @@ impl Amounts {
         self.reasoning_tokens += other.reasoning_tokens;
         self.cost += &other.cost;
         self.reported_cost += other.reported_cost;
+        self.reported_basis += other.reported_basis;
         self.unpriced.merge(&other.unpriced);
         self.approximated.merge(&other.approximated);
         self.duration_ms.merge(&other.duration_ms);
@@ -79,13 +82,21 @@ impl Amounts {
         for ((class, _), count) in self.unpriced.iter() {
             unpriced.set(class, unpriced.get(class) + count);
         }
+        let mut durations = Counts::default();
+        for (place, &calls) in (0..).zip(&self.duration_ms.buckets) {
+            durations.add(place, calls);
+        }
         Row {
             outcomes,
             tokens: self.tokens,
             reasoning_tokens: self.reasoning_tokens,
             cost: self.cost,
             reported_cost: self.reported_cost,
+            reported_basis: self.reported_basis,
             unpriced,
+            empty_responses: self.empty_responses,
+            retries: self.retries,
+            durations,
         }
     }
 }
@@ -103,8 +114,16 @@ pub struct Row {
     pub cost: ByClass<Usd>,
     /// What the applications' own logs claim.
     pub reported_cost: Usd,
+    /// What we compute for the calls whose cost was claimed.
+    pub reported_basis: Usd,
     /// Tokens without a price, by class.
     pub unpriced: TokenCounts,
+    /// Calls that ended well without an output token.
+    pub empty_responses: u64,
+    /// Retries that failed calls' errors tell of.
+    pub retries: u64,
+    /// Calls whose duration is known, by place among [`super::histogram::DURATION_MS_BOUNDS`].
+    pub durations: Counts<u8>,
 }
 
 impl Row {
@@ -115,6 +134,10 @@ impl Row {
         self.reasoning_tokens += other.reasoning_tokens;
         self.cost += &other.cost;
         self.reported_cost += other.reported_cost;
+        self.reported_basis += other.reported_basis;
         self.unpriced += &other.unpriced;
+        self.empty_responses += other.empty_responses;
+        self.retries += other.retries;
+        self.durations.merge(&other.durations);
     }
 }

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::alerts::AlertChange;
 use super::batch::RatedBatch;
 use super::cells::Cells;
 use super::delta::Ingest;
@@ -24,6 +25,7 @@ pub struct Booking {
     pub(super) positions: BTreeMap<LogId, LogPosition>,
     pub(super) forgotten: BTreeSet<LogId>,
     pub(super) ingest: BTreeMap<String, Ingest>,
+    pub(super) alerts: Vec<AlertChange>,
     pub(super) records: u64,
     pub(super) newest: UnixMillis,
     pub(super) horizons: Horizons,
@@ -68,7 +70,15 @@ impl Booking {
 
     /// Tells whether there is nothing to commit.
     pub fn is_empty(&self) -> bool {
-        self.positions.is_empty() && self.forgotten.is_empty() && self.ingest.is_empty()
+        self.positions.is_empty()
+            && self.forgotten.is_empty()
+            && self.ingest.is_empty()
+            && self.alerts.is_empty()
+    }
+
+    /// Adds changes of alerts, in order.
+    pub fn change_alerts(&mut self, changes: Vec<AlertChange>) {
+        self.alerts.extend(changes);
     }
 
     /// Drops the ids of slices that were forgotten after they were booked, so that the commit holds

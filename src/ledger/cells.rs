@@ -11,7 +11,7 @@ use super::batch::{Entry, Group};
 use super::histogram::{DURATION_MS_BOUNDS, TOKEN_BOUNDS};
 use crate::model::money::Usd;
 use crate::model::names::Approximation;
-use crate::model::tokens::TokenClass;
+use crate::model::tokens::{TokenClass, TokenCounts};
 use crate::price::Price;
 
 /// Amounts by group and bucket. `B` is whatever the caller tells times apart by.
@@ -42,6 +42,8 @@ struct Sums {
     with_tokens: u64,
     /// Calls with cache writes of unknown time to live.
     with_unknown_ttl: u64,
+    /// Tokens of the calls whose cost was claimed.
+    claimed: TokenCounts,
 }
 
 impl<B> Default for Cells<B> {
@@ -99,10 +101,10 @@ impl<B: Copy + Eq + std::hash::Hash> Cells<B> {
         self.list.get_mut(index)
     }
 
-    /// Adds what a call is claimed to have cost that is counted elsewhere.
-    pub fn add_reported(&mut self, place: u32, bucket: B, reported: Usd) {
-        if let Some(cell) = self.cell(place, bucket) {
-            cell.sums.amounts.reported_cost += reported;
+    /// Adds only what a call is claimed to have cost: the call is counted elsewhere.
+    pub fn add_claim(&mut self, place: u32, bucket: B, entry: &Entry) {
+        if let (Some(reported), Some(cell)) = (entry.reported_cost, self.cell(place, bucket)) {
+            cell.sums.add_claim(reported, entry);
         }
     }
 
@@ -145,9 +147,6 @@ impl Sums {
             *sum += u64::from(tokens);
         }
         amounts.reasoning_tokens += u64::from(entry.reasoning_tokens);
-        if let Some(reported) = entry.reported_cost {
-            amounts.reported_cost += reported;
-        }
         if !entry.approximations.is_empty() {
             for approximation in entry.approximations.iter() {
                 amounts.approximated.add(approximation, 1);
@@ -168,12 +167,23 @@ impl Sums {
         }
         let unknown_ttl = entry.tokens.get(TokenClass::CacheWriteUnknownTtl);
         self.with_unknown_ttl += u64::from(unknown_ttl > 0);
+        if let Some(reported) = entry.reported_cost {
+            self.add_claim(reported, entry);
+        }
+    }
+
+    fn add_claim(&mut self, reported: Usd, entry: &Entry) {
+        self.amounts.reported_cost += reported;
+        for (sum, tokens) in self.claimed.0.iter_mut().zip(entry.tokens.0) {
+            *sum += u64::from(tokens);
+        }
     }
 
     fn priced(self, group: &Group) -> Amounts {
         let mut amounts = self.amounts;
         let charge = group.card.charge(&amounts.tokens);
         amounts.cost = charge.cost;
+        amounts.reported_basis = group.card.charge(&self.claimed).cost.0.into_iter().sum();
         for (class, tokens) in charge.unpriced.iter().filter(|&(_, tokens)| tokens > 0) {
             if let Price::Unpriced(reason) = group.card.prices.get(class) {
                 amounts.unpriced.add((class, reason), tokens);

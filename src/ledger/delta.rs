@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::alerts::{AlertChange, Alerts};
 use super::amounts::{Amounts, Row};
 use super::counts::Counts;
 use super::position::{LogId, LogPosition};
@@ -59,6 +60,8 @@ pub struct Delta {
     pub ids: Vec<(UnixMillis, IdList)>,
     /// Slices of request ids forgotten.
     pub evicted: Vec<Evicted>,
+    /// Changes of alerts and of the outbox, in order.
+    pub alerts: Vec<AlertChange>,
     /// Logs read further.
     pub positions: Vec<(LogId, LogPosition)>,
     /// Logs forgotten.
@@ -114,6 +117,10 @@ pub struct Grand {
     pub signal_values: u64,
     /// Sum of the values of all signals, wrapping around.
     pub signal_sum: u64,
+    /// Alerts that are pending or firing.
+    pub alerts: u64,
+    /// Notices that are to be sent.
+    pub notices: u64,
 }
 
 /// Request ids, eight bytes each.
@@ -140,6 +147,12 @@ impl Grand {
     pub fn add_position(&mut self, position: &LogPosition) {
         self.logs = self.logs.wrapping_add(1);
         self.offsets = self.offsets.wrapping_add(position.offset);
+    }
+
+    /// Sets how many alerts and notices there are.
+    pub fn set_alerts(&mut self, alerts: &Alerts) {
+        self.alerts = alerts.states().len() as u64;
+        self.notices = alerts.outbox().len() as u64;
     }
 
     /// Takes back a position that was added.

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::alerts::Alerts;
 use super::amounts::Amounts;
 use super::batch::{Entry, Observation, RatedBatch, SignalEntry};
 use super::booking::{BookError, Booking};
@@ -59,6 +60,7 @@ pub struct Ledger {
     tellers: Tellers,
     ingest: BTreeMap<String, Ingest>,
     overflow: Counts<Capped>,
+    alerts: Arc<Alerts>,
     positions: BTreeMap<LogId, LogPosition>,
     seen: SeenIds,
     /// Slices of the committed ids, the one that grew longest ago first.
@@ -118,6 +120,7 @@ impl Ledger {
             tellers: Tellers::default(),
             ingest: BTreeMap::new(),
             overflow: Counts::default(),
+            alerts: Arc::default(),
             positions: BTreeMap::new(),
             seen: SeenIds::new(settings.window_ms, settings.ids_max),
             slices: Vec::new(),
@@ -267,6 +270,7 @@ impl Ledger {
             number: self.number + 1,
             ids: ids.collect(),
             evicted: booking.evicted,
+            alerts: booking.alerts,
             positions: booking.positions.into_iter().collect(),
             forgotten: booking.forgotten.into_iter().collect(),
             ingest: booking.ingest.into_iter().collect(),
@@ -293,7 +297,16 @@ impl Ledger {
             delta.signal_cells.push(SignalCell { signal, bucket, tally });
         }
         self.digest_positions(&mut delta);
+        self.digest_alerts(&mut delta);
         delta
+    }
+
+    fn digest_alerts(&self, delta: &mut Delta) {
+        if !delta.alerts.is_empty() {
+            let mut after = Alerts::clone(&self.alerts);
+            delta.alerts.iter().for_each(|change| after.apply(change));
+            delta.grand.set_alerts(&after);
+        }
     }
 
     fn digest_positions(&self, delta: &mut Delta) {
@@ -338,6 +351,10 @@ impl Ledger {
             }
         }
         self.overflow.merge(&delta.overflow);
+        if !delta.alerts.is_empty() {
+            let alerts = Arc::make_mut(&mut self.alerts);
+            delta.alerts.iter().for_each(|change| alerts.apply(change));
+        }
         for evicted in &delta.evicted {
             self.slices.retain(|&slice| !evicted.holds(slice));
         }
@@ -383,6 +400,11 @@ impl Ledger {
         self.signals.restore(id, tally);
     }
 
+    /// Changes alerts and what is known of deliveries to what was stored.
+    pub fn restore_alerts(&mut self, restore: impl FnOnce(&mut Alerts)) {
+        restore(Arc::make_mut(&mut self.alerts));
+    }
+
     /// Forgets a log with the next commit.
     pub fn forget(&self, booking: &mut Booking, log: LogId) {
         if self.positions.contains_key(&log) && !booking.positions.contains_key(&log) {
@@ -422,6 +444,11 @@ impl Ledger {
     /// Returns how many calls were folded into `other`.
     pub fn overflow(&self) -> &Counts<Capped> {
         &self.overflow
+    }
+
+    /// Returns the alerts that are not over, and what is to be sent.
+    pub fn alerts(&self) -> &Arc<Alerts> {
+        &self.alerts
     }
 
     /// Returns where each log is counted up to.
@@ -470,10 +497,8 @@ fn book_entry(booking: &mut Booking, place: u32, entry: &Entry, now: UnixMillis)
 
 /// Adds what a log claims of the cost of a call that is counted elsewhere, to be compared with that.
 fn book_claim(booking: &mut Booking, place: u32, entry: &Entry, now: UnixMillis) {
-    if let Some(reported) = entry.reported_cost {
-        let at = if entry.at > now.plus(FUTURE_MAX_MS) { now } else { entry.at };
-        booking.cells.add_reported(place, booking.horizons.bucket(at), reported);
-    }
+    let at = if entry.at > now.plus(FUTURE_MAX_MS) { now } else { entry.at };
+    booking.cells.add_claim(place, booking.horizons.bucket(at), entry);
 }
 
 fn place(totals: &mut [Arc<Amounts>], id: SeriesId) -> Option<&mut Arc<Amounts>> {

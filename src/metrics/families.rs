@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use prometheus::proto::{LabelPair, MetricFamily};
 
+use super::budgets;
 use super::builder::{Family, float, pair};
 use super::names;
 use super::series::Group;
@@ -15,16 +16,22 @@ use crate::model::names::{Capped, FileChange, LineResult, RecordKind, Reject};
 use crate::model::series::{ContextBand, SeriesKey, UNKNOWN};
 use crate::model::time::UnixMillis;
 use crate::price::{Book, Price};
+use crate::watch::lookout::Evaluation;
 
 /// Returns what is shown beside the sums of the series, which are `groups`.
 pub(super) fn beside_series(
     snapshot: &Snapshot,
+    evaluation: &Evaluation,
     groups: &[Group],
     now: UnixMillis,
 ) -> Vec<MetricFamily> {
     let mut families: Vec<_> = price_families(snapshot, groups, now).collect();
     families.extend(signals::families(snapshot));
     families.extend(ingest_families(snapshot, now));
+    families.extend(budgets::spending(evaluation, snapshot));
+    families.extend(budgets::budgets(evaluation));
+    families.extend(budgets::alerts(snapshot));
+    families.extend(snapshot.deliveries.families());
     families.extend(ledger_families(snapshot));
     families.extend(prometheus::gather());
     families
@@ -166,6 +173,6 @@ fn ledger_families(snapshot: &Snapshot) -> impl Iterator<Item = MetricFamily> {
     clippy::float_arithmetic,
     reason = "Prometheus values are floats"
 )]
-fn seconds(at: UnixMillis) -> f64 {
+pub(super) fn seconds(at: UnixMillis) -> f64 {
     at.0 as f64 / 1_000.0
 }

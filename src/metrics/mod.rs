@@ -3,9 +3,12 @@
 //! [`names`] lists every metric; `series`, `signals` and `families` fill them, `page` writes them as
 //! text; [`snapshot`] is what the committer publishes. It may use the core and `config`. It must never
 //! hold a number of its own: a scrape shows what the last commit published, and nothing that is not
-//! durable.
+//! durable. Only how alerts fare on their way ([`delivery`]) is shown as it is now: that is no state of the
+//! ledger, and it is what a person needs while the ledger stands still.
 
+mod budgets;
 mod builder;
+pub mod delivery;
 mod families;
 pub mod names;
 mod page;
@@ -13,5 +16,6 @@ mod series;
 mod signals;
 pub mod snapshot;
 
+pub use delivery::Deliveries;
 pub use page::Page;
 pub use snapshot::{LedgerFacts, Snapshot, SourceFacts};

@@ -48,6 +48,8 @@ metrics! {
         "Estimated cost of priced tokens at list price of the time of the call; discounts, commitments and free tiers are not in it.";
     REPORTED_COST = COUNTER "tollkeeper_reported_cost_usd_total"
         "Cost that the applications' own logs claim, to compare with the computed cost.";
+    REPORTED_BASIS = COUNTER "tollkeeper_reported_cost_basis_usd_total"
+        "Estimated cost of the calls whose own log claims a cost; the claims divided by it tell how far they are off.";
     UNPRICED_TOKENS = COUNTER "tollkeeper_unpriced_tokens_total"
         "Tokens without a price, by class and reason; their cost is missing from the cost.";
     APPROXIMATED = COUNTER "tollkeeper_approximated_records_total"
@@ -152,6 +154,48 @@ metrics! {
         "Slices of request ids forgotten before the window was over because of the cap, since the start of the process.";
     SERIES_OVERFLOW = COUNTER "tollkeeper_series_overflow_total"
         "Calls folded into the label value other, by the cap that was reached.";
+    SPEND_RATE = GAUGE "tollkeeper_spend_rate_usd_per_hour"
+        "Spend of the last minutes by event time, as dollars an hour, by model; late records are not in it yet.";
+    SPEND_BASELINE = GAUGE "tollkeeper_spend_baseline_usd_per_hour"
+        "What is usually spent at this hour, from the same hours of earlier weeks; absent where there is no history. Do not add: the dimensions overlap.";
+    SPEND_ANOMALY_SCORE = GAUGE "tollkeeper_spend_anomaly_score"
+        "Spend rate divided by the rate above which it is a spike: above 1 it is one. Do not add: the dimensions overlap.";
+    BUDGET_LIMIT_USD = GAUGE "tollkeeper_budget_limit_usd"
+        "Limit of the present period, with what was carried over. Budgets may overlap, so a sum over them means nothing, here and below.";
+    BUDGET_LIMIT_TOKENS = GAUGE "tollkeeper_budget_limit_tokens"
+        "Limit of the present period of budgets in tokens.";
+    BUDGET_SPENT_USD = GAUGE "tollkeeper_budget_spent_usd"
+        "Spent in the present period.";
+    BUDGET_SPENT_TOKENS = GAUGE "tollkeeper_budget_spent_tokens"
+        "Tokens used in the present period of budgets in tokens.";
+    BUDGET_FORECAST_USD = GAUGE "tollkeeper_budget_forecast_usd"
+        "What the period is expected to come to, with a low and a high bound; absent while it is too early to tell.";
+    BUDGET_FORECAST_TOKENS = GAUGE "tollkeeper_budget_forecast_tokens"
+        "What the period of a budget in tokens is expected to come to.";
+    BUDGET_USED = GAUGE "tollkeeper_budget_used_ratio"
+        "Spent divided by the limit.";
+    BUDGET_UNPRICED = GAUGE "tollkeeper_budget_unpriced_ratio"
+        "Share of the tokens of the period that have no price: what a budget in dollars is blind to.";
+    BUDGET_STRADDLING = GAUGE "tollkeeper_budget_straddling_usd"
+        "Spend counted in the period before although some of it may be of this one: a row by the hour was older than the budget.";
+    BUDGET_BURN_RATE = GAUGE "tollkeeper_budget_burn_rate"
+        "Pace of spending over a window; 1 uses up exactly the limit by the end of the period.";
+    BUDGET_EXHAUSTION = GAUGE "tollkeeper_budget_exhaustion_timestamp_seconds"
+        "When the limit was used up or is expected to be; absent if it lasts, as far as can be told.";
+    BUDGET_PERIOD_START = GAUGE "tollkeeper_budget_period_start_timestamp_seconds"
+        "Start of the present period.";
+    BUDGET_PERIOD_END = GAUGE "tollkeeper_budget_period_end_timestamp_seconds"
+        "End of the present period.";
+    ALERTS_FIRING = GAUGE "tollkeeper_alerts_firing"
+        "Alerts that fire.";
+    ALERT_DELIVERIES = COUNTER "tollkeeper_alert_deliveries_total"
+        "Notices of alerts that left the outbox, by what became of them, since the start of the process; every result but delivered is an alert that a receiver never showed.";
+    ALERT_ATTEMPTS = COUNTER "tollkeeper_alert_delivery_attempts_total"
+        "Attempts to reach the receiver of a route, by how they ended, since the start of the process; those that send firing alerts again are among them.";
+    ALERT_LAST_DELIVERY = GAUGE "tollkeeper_alert_last_delivery_timestamp_seconds"
+        "When the receiver of a route last took what it was sent; 0 before the first time in this process.";
+    ALERT_OUTBOX = GAUGE "tollkeeper_alert_outbox_notices"
+        "Notices committed and not yet taken by the receiver of a route.";
     BUILD_INFO = GAUGE "tollkeeper_build_info"
         "The build that runs.";
 }

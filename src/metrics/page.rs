@@ -12,6 +12,7 @@ use super::families::beside_series;
 use super::series::{BY_SERIES, Group, family, group};
 use super::snapshot::Snapshot;
 use crate::model::time::UnixMillis;
+use crate::watch::lookout::Evaluation;
 
 /// Text that is sent at once where there is as much, so that a small page is one piece.
 const PIECE_BYTES: usize = 64 << 10;
@@ -21,6 +22,7 @@ const PIECE_GROUPS: usize = 32;
 /// A page in the Prometheus text format, version 0.0.4; iterates over its pieces.
 pub struct Page {
     snapshot: Arc<Snapshot>,
+    evaluation: Arc<Evaluation>,
     now: UnixMillis,
     groups: Vec<Group>,
     piece_groups: usize,
@@ -34,15 +36,21 @@ pub struct Page {
 }
 
 impl Page {
-    /// Returns the page of `snapshot`, as of `now`.
-    pub fn new(snapshot: Arc<Snapshot>, now: UnixMillis) -> Self {
-        Self::in_pieces(snapshot, now, PIECE_GROUPS)
+    /// Returns the page of `snapshot` and of the last evaluation, as of `now`.
+    pub fn new(snapshot: Arc<Snapshot>, evaluation: Arc<Evaluation>, now: UnixMillis) -> Self {
+        Self::in_pieces(snapshot, evaluation, now, PIECE_GROUPS)
     }
 
-    fn in_pieces(snapshot: Arc<Snapshot>, now: UnixMillis, piece_groups: usize) -> Self {
+    fn in_pieces(
+        snapshot: Arc<Snapshot>,
+        evaluation: Arc<Evaluation>,
+        now: UnixMillis,
+        piece_groups: usize,
+    ) -> Self {
         let groups = group(&snapshot);
         Self {
             snapshot,
+            evaluation,
             now,
             groups,
             piece_groups,
@@ -73,7 +81,7 @@ impl Page {
         if std::mem::replace(&mut self.ended, true) {
             return None;
         }
-        Some(encoded(&beside_series(&self.snapshot, &self.groups, self.now)))
+        Some(encoded(&beside_series(&self.snapshot, &self.evaluation, &self.groups, self.now)))
     }
 }
 
@@ -148,11 +156,13 @@ mod tests {
             sources: BTreeMap::new(),
             book: Arc::new(Book::shipped().unwrap()),
             labels: Labels::default(),
+            alerts: Arc::default(),
+            deliveries: Arc::default(),
         })
     }
 
     fn text(series: u64, piece_groups: usize) -> Vec<String> {
-        let page = Page::in_pieces(snapshot(series), UnixMillis(0), piece_groups);
+        let page = Page::in_pieces(snapshot(series), Arc::default(), UnixMillis(0), piece_groups);
         let whole: Vec<u8> = page.flat_map(Result::unwrap).collect();
         let text = String::from_utf8(whole).unwrap();
         // What is measured of the process changes from page to page.

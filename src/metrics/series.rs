@@ -30,7 +30,7 @@ pub(super) struct Group {
 type Fill = fn(&mut Family, &[LabelPair], &Amounts);
 
 /// Every family with a sample for each series, in the order of the page.
-pub(super) const BY_SERIES: [(Metric, Fill); 16] = [
+pub(super) const BY_SERIES: [(Metric, Fill); 17] = [
     (names::REQUESTS, requests),
     (names::ERRORS, errors),
     (names::RETRIES, |family, labels, amounts| {
@@ -50,6 +50,9 @@ pub(super) const BY_SERIES: [(Metric, Fill); 16] = [
     (names::COST, cost),
     (names::REPORTED_COST, |family, labels, amounts| {
         family.add(labels, &[], amounts.reported_cost.to_f64());
+    }),
+    (names::REPORTED_BASIS, |family, labels, amounts| {
+        family.add(labels, &[], amounts.reported_basis.to_f64());
     }),
     (names::UNPRICED_TOKENS, unpriced),
     (names::APPROXIMATED, approximated),

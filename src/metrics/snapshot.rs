@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::delivery::Deliveries;
 use crate::config::Labels;
+use crate::ledger::alerts::Alerts;
 use crate::ledger::amounts::Amounts;
 use crate::ledger::counts::Counts;
 use crate::ledger::delta::Ingest;
@@ -35,6 +37,10 @@ pub struct Snapshot {
     pub book: Arc<Book>,
     /// Which labels to show.
     pub labels: Labels,
+    /// Alerts that are not over, and what is to be sent.
+    pub alerts: Arc<Alerts>,
+    /// How the delivery of alerts goes; shared with who delivers them.
+    pub deliveries: Arc<Deliveries>,
 }
 
 /// The state of the ledger, beside its amounts.

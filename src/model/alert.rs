@@ -73,6 +73,22 @@ names! {
     }
 }
 
+names! {
+    /// What became of a notice.
+    DeliveryResult {
+        /// The receiver took it.
+        Delivered = "delivered",
+        /// The receiver refused it for good.
+        Rejected = "rejected",
+        /// It was too old to be tried any longer.
+        GivenUp = "given_up",
+        /// Its route is no longer in the config.
+        NoRoute = "no_route",
+        /// The outbox was full.
+        Dropped = "dropped",
+    }
+}
+
 /// What an alert is about: two alerts with the same key are one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct AlertKey {

@@ -3,6 +3,8 @@
 //! It may use the core and `metrics`. It must never write to the ledger or wait for it: it answers
 //! from the snapshot that the last commit published.
 
+mod gate;
+
 use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -23,6 +25,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use crate::metrics::{Page, Snapshot};
 use crate::model::time::UnixMillis;
+use crate::watch::lookout::Evaluation;
 
 /// Connections served at once; more wait in the listen queue of the system.
 const CONNECTIONS_MAX: usize = 128;
@@ -35,6 +38,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// The content type of the Prometheus text format.
 const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+const JSON_TYPE: &str = "application/json";
+const PROBLEM_TYPE: &str = "application/problem+json";
 const TEXT_TYPE: &str = "text/plain; charset=utf-8";
 
 /// The body of an answer.
@@ -45,6 +50,8 @@ type Answer = Either<Full<Bytes>, MetricsPage>;
 pub struct Doors {
     /// The last snapshot; `None` until the ledger is open.
     pub snapshot: watch::Receiver<Option<Arc<Snapshot>>>,
+    /// What the last evaluation found.
+    pub evaluation: watch::Receiver<Arc<Evaluation>>,
     /// Asks the daemon to reload; it answers with what happened.
     pub reload: mpsc::Sender<oneshot::Sender<Result<String, String>>>,
     /// Tells the time.
@@ -95,6 +102,9 @@ pub fn listening_text(address: SocketAddr) -> String {
 }
 
 async fn answer(request: Request<Incoming>, doors: Doors) -> Result<Response<Answer>, Infallible> {
+    if gate::is_asked(request.uri().path()) {
+        return Ok(gate_reply(&request, &doors));
+    }
     let reading = matches!(*request.method(), Method::GET | Method::HEAD);
     Ok(match (request.uri().path(), reading) {
         ("/metrics", true) => metrics_page(&doors),
@@ -112,6 +122,7 @@ const START_PAGE: &str = "tollkeeper: what LLM calls cost and why they are throt
     /metrics    metrics for Prometheus\n\
     /healthz    200 while the process runs\n\
     /readyz     200 once the ledger is open\n\
+    /api/v1/gate?budget=NAME  200 while the budget lasts, 429 once it is used up\n\
     /-/reload   POST: read config and price files again\n";
 
 fn metrics_page(doors: &Doors) -> Response<Answer> {
@@ -119,7 +130,8 @@ fn metrics_page(doors: &Doors) -> Response<Answer> {
     let Some(snapshot) = snapshot else {
         return text(StatusCode::SERVICE_UNAVAILABLE, "the ledger is being opened\n");
     };
-    let page = MetricsPage(Page::new(snapshot, (doors.now)()));
+    let evaluation = Arc::clone(&doors.evaluation.borrow());
+    let page = MetricsPage(Page::new(snapshot, evaluation, (doors.now)()));
     response(StatusCode::OK, METRICS_TYPE, Either::Right(page))
 }
 
@@ -140,6 +152,15 @@ impl Body for MetricsPage {
         }
         Poll::Ready(piece.map(|piece| piece.map(|text| Frame::data(Bytes::from(text)))))
     }
+}
+
+fn gate_reply(request: &Request<Incoming>, doors: &Doors) -> Response<Answer> {
+    let evaluation = Arc::clone(&doors.evaluation.borrow());
+    let gate::Reply { status, headers, body } = gate::answer(request, &evaluation, (doors.now)());
+    let kind = if status == StatusCode::NOT_FOUND { PROBLEM_TYPE } else { JSON_TYPE };
+    let mut response = response(status, kind, Either::Left(Full::from(body)));
+    response.headers_mut().extend(headers);
+    response
 }
 
 fn ready(doors: &Doors) -> Response<Answer> {

@@ -11,15 +11,21 @@ pub struct WriteBatch(pub BTreeMap<Vec<u8>, Option<Vec<u8>>>);
 /// A key with its value.
 pub type Pair = (Vec<u8>, Vec<u8>);
 
+/// Sorted keys and values that can be read.
+pub trait Reader: Send {
+    /// Returns the first `limit` pairs with `from <= key < to`, in order.
+    fn range(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Pair>, StoreError>;
+}
+
 /// Sorted keys and values with atomic, durable commits.
 ///
 /// [`super::sled::SledEngine`] ships; tests have one that fails on command.
-pub trait Engine: Send {
+pub trait Engine: Reader {
     /// Returns the value of `key`.
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
 
-    /// Returns the first `limit` pairs with `from <= key < to`, in order.
-    fn range(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Pair>, StoreError>;
+    /// Returns a reader of its own, for another thread: it sees what was committed when it looks.
+    fn reader(&self) -> Box<dyn Reader>;
 
     /// Makes all of `batch` durable, or nothing of it. After an error the engine refuses everything.
     fn commit(&mut self, batch: WriteBatch) -> Result<(), StoreError>;
@@ -45,14 +51,14 @@ const PAGE: usize = 64;
 
 /// Visits every pair with `from <= key < to`, in order, a page at a time.
 pub fn each(
-    engine: &dyn Engine,
+    reader: &dyn Reader,
     from: &[u8],
     to: &[u8],
     mut visit: impl FnMut(&[u8], &[u8]) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
     let mut next = from.to_vec();
     while next.as_slice() < to {
-        let page = engine.range(&next, to, PAGE)?;
+        let page = reader.range(&next, to, PAGE)?;
         let Some((last, _)) = page.last() else { return Ok(()) };
         next.clone_from(last);
         next.push(0);
@@ -65,7 +71,7 @@ pub fn each(
 
 /// Visits the first `limit` keys with `from <= key < to`, in order, holding a page of values at most.
 pub fn each_key(
-    engine: &dyn Engine,
+    reader: &dyn Reader,
     from: &[u8],
     to: &[u8],
     limit: usize,
@@ -74,7 +80,7 @@ pub fn each_key(
     let mut next = from.to_vec();
     let mut left = limit;
     while left > 0 && next.as_slice() < to {
-        let page = engine.range(&next, to, left.min(PAGE))?;
+        let page = reader.range(&next, to, left.min(PAGE))?;
         let Some((last, _)) = page.last() else { return Ok(()) };
         next.clone_from(last);
         next.push(0);

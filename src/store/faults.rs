@@ -12,12 +12,16 @@ use super::StoreError;
 use super::ledger_store::{Identity, LedgerStore};
 use super::memory::{Disk, Failure, MemoryEngine};
 use super::verify::verify;
+use crate::ledger::alerts::AlertChange;
 use crate::ledger::amounts::Row;
 use crate::ledger::batch::{Entry, Group, Observation, Rated, RatedBatch, SignalEntry};
 use crate::ledger::delta::Ingest;
 use crate::ledger::position::{LogId, LogPosition, Mark};
 use crate::ledger::rollup::{HourCuts, Level, Retention};
 use crate::ledger::state::{Ledger, Settings};
+use crate::model::alert::{
+    AlertKey, AlertName, AlertState, Brief, DeliveryResult, Notice, NoticeStatus, Phase, Severity,
+};
 use crate::model::money::Usd;
 use crate::model::names::{
     Approximations, Capped, LineResult, Operation, Outcome, RecordKind, Reject, Route, Tier,
@@ -61,6 +65,8 @@ enum Step {
     Wait(i64),
     /// A log (below 4) is forgotten.
     Forget(u64),
+    /// An alert (below 3) or the outbox changes.
+    Alert { alert: u8, change: u8 },
     /// What is booked is committed.
     Commit,
     /// The journal is folded.
@@ -77,6 +83,10 @@ struct Picture {
     /// Values of signals, and their sum, by path.
     signals: BTreeMap<String, (u64, u64)>,
     positions: BTreeMap<u64, u64>,
+    /// Since when alerts are true, by alert.
+    alerts: BTreeMap<String, i64>,
+    notices: BTreeSet<u64>,
+    delivered: u64,
     accepted: u64,
     duplicates: u64,
     rejected: u64,
@@ -190,6 +200,35 @@ fn batch(log: u64, from: u64, calls: &[Call], now: UnixMillis) -> RatedBatch {
     }
 }
 
+/// Returns the change that the step at `place` makes. Notices are numbered by the steps that queue them.
+fn alert_change(alert: u8, change: u8, place: usize) -> AlertChange {
+    let key = AlertKey::new(AlertName::SpendSpike, &[("model", &format!("m{alert}"))]);
+    let since = UnixMillis(place as i64);
+    let brief = Brief { summary: format!("step {place}"), ..Brief::default() };
+    let severity = Severity::Page;
+    match change {
+        0 => AlertChange::Set(key, AlertState { phase: Phase::Pending, severity, since, brief }),
+        1 => AlertChange::Clear(key),
+        2 => AlertChange::Queue(Arc::new(Notice {
+            number: place as u64,
+            route: format!("r{alert}"),
+            status: NoticeStatus::Firing,
+            key,
+            severity,
+            brief,
+            since,
+            fired: since,
+            ended: None,
+        })),
+        // Mostly a notice that is there; sometimes one that is not.
+        _ => AlertChange::Settle {
+            number: place.saturating_sub(usize::from(change)) as u64,
+            result: DeliveryResult::Delivered,
+            at: since,
+        },
+    }
+}
+
 fn picture(ledger: &Ledger) -> Picture {
     let mut picture = Picture::default();
     for (_, key, amounts) in ledger.totals() {
@@ -207,6 +246,12 @@ fn picture(ledger: &Ledger) -> Picture {
     for (log, position) in ledger.positions() {
         picture.positions.insert(log.0, position.offset);
     }
+    let alerts = ledger.alerts();
+    for (key, state) in alerts.states() {
+        picture.alerts.insert(key.labels["model"].clone(), state.since.0);
+    }
+    picture.notices = alerts.outbox().keys().copied().collect();
+    picture.delivered = alerts.deliveries().values().map(|sent| sent.counts.total()).sum();
     let ingest = ledger.ingest().get("logs").cloned().unwrap_or_default();
     let lines = |result| ingest.lines.get((Some(RecordKind::Application), result));
     picture.accepted = lines(LineResult::Accepted);
@@ -229,8 +274,25 @@ fn expected(steps: &[Step]) -> Picture {
     let mut forgotten = BTreeSet::new();
     let mut principals = BTreeSet::new();
     let mut series = BTreeSet::new();
-    for step in &steps[..committed] {
+    for (place, step) in steps[..committed].iter().enumerate() {
         match step {
+            Step::Alert { alert, change } => {
+                let model = format!("m{alert}");
+                match alert_change(*alert, *change, place) {
+                    AlertChange::Set(..) => {
+                        picture.alerts.insert(model, place as i64);
+                    }
+                    AlertChange::Clear(_) => {
+                        picture.alerts.remove(&model);
+                    }
+                    AlertChange::Queue(_) => {
+                        picture.notices.insert(place as u64);
+                    }
+                    AlertChange::Settle { number, .. } => {
+                        picture.delivered += u64::from(picture.notices.remove(&number));
+                    }
+                }
+            }
             Step::Read { log, calls } => {
                 let offset = offsets.entry(*log).or_default();
                 *offset += 10 * calls.len() as u64 + 1;
@@ -320,6 +382,9 @@ impl Run<'_> {
                     }
                     Step::Wait(_) => {}
                     Step::Forget(log) => ledger.forget(&mut booking, LogId(*log)),
+                    Step::Alert { alert, change } => {
+                        booking.change_alerts(vec![alert_change(*alert, *change, at - 1)]);
+                    }
                     Step::Fold => folded = true,
                     Step::Commit => {
                         let delta = ledger.close(booking);
@@ -345,6 +410,8 @@ impl Run<'_> {
                                     ledger.book(&mut booking, &batch, now).unwrap();
                                 }
                                 Step::Forget(log) => ledger.forget(&mut booking, LogId(*log)),
+                                Step::Alert { alert, change } => booking
+                                    .change_alerts(vec![alert_change(*alert, *change, place)]),
                                 _ => {}
                             }
                         }
@@ -396,6 +463,7 @@ fn all_of(ledger: &Ledger) -> impl PartialEq + std::fmt::Debug + use<> {
         (totals, ingest, ledger.overflow().clone(), ledger.positions().clone()),
         (ledger.seen().len(), ledger.seen().slices(), ledger.slices().to_vec()),
         (ledger.horizons(), ledger.newest(), ledger.grand().clone(), ledger.number()),
+        ledger.alerts().clone(),
     )
 }
 
@@ -435,6 +503,7 @@ fn steps(ids: u16) -> impl Strategy<Value = Vec<Step>> {
         6 => (0u64..4, calls(ids)).prop_map(|(log, calls)| Step::Read { log, calls }),
         2 => (MINUTE_MS..2 * DAY_MS).prop_map(Step::Wait),
         1 => (0u64..4).prop_map(Step::Forget),
+        2 => (0u8..3, 0u8..9).prop_map(|(alert, change)| Step::Alert { alert, change }),
         4 => Just(Step::Commit),
         2 => Just(Step::Fold),
         2 => Just(Step::Restart),

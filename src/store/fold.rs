@@ -98,6 +98,7 @@ pub(super) fn rest(
             codec::put(batch, keys::ingest(source), ingest)?;
         }
     }
+    alerts(pending, ledger, batch)?;
     ids(pending, ledger.number(), batch)?;
     for key in &pending.journal_keys {
         batch.delete(key.clone());
@@ -128,6 +129,29 @@ fn ids(pending: &Pending, number: u64, batch: &mut WriteBatch) -> Result<(), Sto
     for (slice, ids) in &pending.ids {
         for (part, chunk) in (0..).zip(ids.chunks(IDS_PER_CHUNK)) {
             codec::put(batch, keys::ids(*slice, number, part), &IdList(chunk.to_vec()))?;
+        }
+    }
+    Ok(())
+}
+
+/// Adds what a fold changes of alerts, notices and deliveries.
+fn alerts(pending: &Pending, ledger: &Ledger, batch: &mut WriteBatch) -> Result<(), StoreError> {
+    let alerts = ledger.alerts();
+    for key in &pending.alerts {
+        match alerts.states().get(key) {
+            Some(state) => codec::put(batch, keys::alert(key), &(key, state))?,
+            None => batch.delete(keys::alert(key)),
+        }
+    }
+    for number in &pending.notices {
+        match alerts.outbox().get(number) {
+            Some(notice) => codec::put(batch, keys::notice(*number), &**notice)?,
+            None => batch.delete(keys::notice(*number)),
+        }
+    }
+    if !pending.notices.is_empty() {
+        for (route, deliveries) in alerts.deliveries() {
+            codec::put(batch, keys::deliveries(route), deliveries)?;
         }
     }
     Ok(())

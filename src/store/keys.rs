@@ -5,6 +5,7 @@ use crate::ledger::delta::SeriesId;
 use crate::ledger::position::LogId;
 use crate::ledger::rollup::{Bucket, Level};
 use crate::ledger::signals::SignalId;
+use crate::model::alert::AlertKey;
 use crate::model::time::{MINUTE_MS, UnixMillis};
 
 /// The key of the schema version; sorts before every other.
@@ -18,6 +19,10 @@ pub const SERIES_PER_BLOCK: u32 = 16;
 
 /// First letters of keys.
 pub mod prefix {
+    /// Alerts that are pending or firing.
+    pub const ALERT: u8 = b'a';
+    /// What became of notices, by route.
+    pub const DELIVERIES: u8 = b'c';
     /// Request ids.
     pub const IDS: u8 = b'd';
     /// Labels of signals.
@@ -28,6 +33,8 @@ pub mod prefix {
     pub const INGEST: u8 = b'i';
     /// Commits that are not folded yet.
     pub const JOURNAL: u8 = b'j';
+    /// Notices that are to be sent.
+    pub const NOTICE: u8 = b'o';
     /// Positions of logs.
     pub const POSITION: u8 = b'p';
     /// Rollup blocks.
@@ -81,6 +88,21 @@ pub fn position(id: LogId) -> Vec<u8> {
 /// Returns the key of the ingest counters of a source.
 pub fn ingest(source: &str) -> Vec<u8> {
     key(prefix::INGEST, &[source.as_bytes()])
+}
+
+/// Returns the key of the state of an alert.
+pub fn alert(key: &AlertKey) -> Vec<u8> {
+    self::key(prefix::ALERT, &[key.to_string().as_bytes()])
+}
+
+/// Returns the key of a notice that is to be sent.
+pub fn notice(number: u64) -> Vec<u8> {
+    key(prefix::NOTICE, &[&number.to_be_bytes()])
+}
+
+/// Returns the key of what became of the notices of a route.
+pub fn deliveries(route: &str) -> Vec<u8> {
+    key(prefix::DELIVERIES, &[route.as_bytes()])
 }
 
 /// Returns the key of one part of a commit.

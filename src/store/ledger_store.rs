@@ -4,6 +4,8 @@
 //! batch. Now and then a fold moves the journal into keys of their own. Opening reads those keys
 //! and then applies the journal, through the same `Ledger::apply` as a running daemon.
 
+use std::sync::Arc;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -11,8 +13,10 @@ use super::codec::{self, misplaced};
 use super::engine::{Engine, WriteBatch, each};
 use super::error::StoreError;
 use super::fold;
+use super::history::{History, each_row};
 use super::keys::{self, prefix};
-use super::pending::{Block, Blocks, Pending};
+use super::pending::{Blocks, Pending};
+use crate::ledger::alerts::{AlertChange, Deliveries};
 use crate::ledger::amounts::{Amounts, Row};
 use crate::ledger::counts::Counts;
 use crate::ledger::delta::{Delta, Grand, IdList, Ingest, SeriesId};
@@ -20,13 +24,14 @@ use crate::ledger::position::{LogId, LogPosition};
 use crate::ledger::rollup::{Bucket, Horizons, Level};
 use crate::ledger::signals::{SignalId, SignalRow, Tally};
 use crate::ledger::state::{Ledger, Settings};
+use crate::model::alert::{AlertKey, AlertState, Notice};
 use crate::model::names::Capped;
 use crate::model::series::SeriesKey;
 use crate::model::signal::SignalKey;
 use crate::model::time::UnixMillis;
 
 /// Version of the layout of keys and values. Versions 1 and 2, of builds before the first release, had
-/// no signals and no cuts of hours; they are refused.
+/// no signals, and no alerts, durations and cuts of hours; they are refused.
 pub const SCHEMA_VERSION: u32 = 3;
 /// Largest part of a journal entry; with its checksum it must fit into the largest value.
 const JOURNAL_PART_BYTES: usize = 5_000;
@@ -56,6 +61,8 @@ pub struct Meta {
     newest: UnixMillis,
     overflow: Counts<Capped>,
     grand: Grand,
+    /// Number of the last notice that was ever queued.
+    last_notice: u64,
     /// Slices of the stored ids, the one that grew longest ago first.
     slices: Vec<UnixMillis>,
 }
@@ -176,24 +183,23 @@ impl LedgerStore {
         })
     }
 
+    /// Returns what reads the stored rows from another thread.
+    pub fn history(&self) -> History {
+        History::new(self.engine.reader())
+    }
+
     fn rows_of<R: DeserializeOwned>(
         &self,
         (from, to): (Vec<u8>, Vec<u8>),
         pending: &Blocks<R>,
         mut visit: impl FnMut(Bucket, u32, &R),
     ) -> Result<(), StoreError> {
-        let mut emit = |key: &[u8], block: &Block<R>| {
-            let (bucket, number) = keys::rollup_parts(key).ok_or_else(|| misplaced(key))?;
-            for (place, row) in block {
-                let number = keys::number_in_block(number, *place).ok_or_else(|| misplaced(key))?;
-                visit(bucket, number, row);
-            }
-            Ok(())
-        };
-        each(&*self.engine, &from, &to, |key, value| emit(key, &codec::get(key, value)?))?;
+        each(&*self.engine, &from, &to, |key, value| {
+            each_row(key, &codec::get(key, value)?, &mut visit)
+        })?;
         if from < to {
             for (key, block) in pending.range(from..to) {
-                emit(key, block)?;
+                each_row(key, block, &mut visit)?;
             }
         }
         Ok(())
@@ -213,6 +219,7 @@ impl LedgerStore {
             newest: UnixMillis(0),
             overflow: Counts::default(),
             grand: Grand::default(),
+            last_notice: 0,
             slices: Vec::new(),
         };
         codec::put(&mut batch, keys::META.to_vec(), &meta)?;
@@ -227,6 +234,7 @@ impl LedgerStore {
             newest: ledger.newest(),
             overflow: ledger.overflow().clone(),
             grand: ledger.grand().clone(),
+            last_notice: ledger.alerts().last_number(),
             slices: ledger.slices().to_vec(),
         }
     }
@@ -263,7 +271,21 @@ impl LedgerStore {
             folded.ingest.push((source.to_owned(), value));
             Some(())
         })?;
+        self.each_of(prefix::ALERT, |_, (key, state): (AlertKey, AlertState)| {
+            folded.alerts.push(AlertChange::Set(key, state));
+            Some(())
+        })?;
+        self.each_of(prefix::NOTICE, |_, notice: Notice| {
+            folded.alerts.push(AlertChange::Queue(Arc::new(notice)));
+            Some(())
+        })?;
         ledger.apply(&folded);
+        self.each_of(prefix::DELIVERIES, |key, value: Deliveries| {
+            let route = std::str::from_utf8(key.get(1..)?).ok()?.to_owned();
+            ledger.restore_alerts(|alerts| alerts.restore_deliveries(route, value));
+            Some(())
+        })?;
+        ledger.restore_alerts(|alerts| alerts.restore_last_number(meta.last_notice));
         self.each_of(prefix::TOTALS, |key, value: Amounts| {
             ledger.restore_totals(SeriesId(number_of(key)?), value);
             Some(())
@@ -369,13 +391,14 @@ fn check_grand(ledger: &Ledger) -> Result<(), StoreError> {
     for position in ledger.positions().values() {
         sum.add_position(position);
     }
+    sum.set_alerts(ledger.alerts());
     if sum == *ledger.grand() {
         return Ok(());
     }
     let of = |grand: &Grand| {
-        let Grand { requests, cost, logs, offsets, signal_values, .. } = grand;
+        let Grand { requests, cost, logs, offsets, signal_values, alerts, notices, .. } = grand;
         format!(
-            "{requests} calls, {cost} dollars, {signal_values} values of signals, and {offsets} bytes of {logs} logs"
+            "{requests} calls, {cost} dollars, {signal_values} values of signals, {offsets} bytes of {logs} logs, {alerts} alerts and {notices} notices"
         )
     };
     let what =

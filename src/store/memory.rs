@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use super::engine::{Engine, Pair, WriteBatch};
+use super::engine::{Engine, Pair, Reader, WriteBatch};
 use super::error::StoreError;
 
 /// What survives a crash.
@@ -41,6 +41,17 @@ impl MemoryEngine {
     }
 }
 
+impl Reader for MemoryEngine {
+    fn range(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Pair>, StoreError> {
+        if self.poisoned {
+            return Err(StoreError::Poisoned);
+        }
+        let disk = self.disk.0.lock().unwrap();
+        let range = disk.range(from.to_vec()..to.to_vec());
+        Ok(range.take(limit).map(|(key, value)| (key.clone(), value.clone())).collect())
+    }
+}
+
 impl Engine for MemoryEngine {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         if self.poisoned {
@@ -49,13 +60,8 @@ impl Engine for MemoryEngine {
         Ok(self.disk.0.lock().unwrap().get(key).cloned())
     }
 
-    fn range(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Pair>, StoreError> {
-        if self.poisoned {
-            return Err(StoreError::Poisoned);
-        }
-        let disk = self.disk.0.lock().unwrap();
-        let range = disk.range(from.to_vec()..to.to_vec());
-        Ok(range.take(limit).map(|(key, value)| (key.clone(), value.clone())).collect())
+    fn reader(&self) -> Box<dyn Reader> {
+        Box::new(Self::new(&self.disk))
     }
 
     fn commit(&mut self, batch: WriteBatch) -> Result<(), StoreError> {

@@ -9,6 +9,7 @@ mod codec;
 pub mod engine;
 mod error;
 mod fold;
+mod history;
 pub mod keys;
 pub mod ledger_store;
 mod pending;
@@ -16,6 +17,7 @@ pub mod sled;
 pub mod verify;
 
 pub use error::StoreError;
+pub use history::History;
 pub use ledger_store::LedgerStore;
 
 #[cfg(test)]

@@ -6,11 +6,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::keys::{self, prefix};
+use crate::ledger::alerts::AlertChange;
 use crate::ledger::amounts::Row;
 use crate::ledger::delta::{Delta, SeriesId};
 use crate::ledger::position::LogId;
 use crate::ledger::seen::Evicted;
 use crate::ledger::signals::{SignalId, SignalRow};
+use crate::model::alert::AlertKey;
 use crate::model::series::SeriesKey;
 use crate::model::signal::SignalKey;
 use crate::model::time::UnixMillis;
@@ -40,6 +42,8 @@ pub(super) struct Pending {
     pub(super) signal_blocks: Blocks<SignalRow>,
     pub(super) positions: BTreeSet<LogId>,
     pub(super) sources: BTreeSet<String>,
+    pub(super) alerts: BTreeSet<AlertKey>,
+    pub(super) notices: BTreeSet<u64>,
     pub(super) ids: BTreeMap<UnixMillis, Vec<u64>>,
     pub(super) evicted: Vec<Evicted>,
     pub(super) journal_keys: Vec<Vec<u8>>,
@@ -73,6 +77,19 @@ impl Pending {
         self.positions.extend(delta.positions.iter().map(|(log, _)| *log));
         self.positions.extend(&delta.forgotten);
         self.sources.extend(delta.ingest.iter().map(|(source, _)| source.clone()));
+        for change in &delta.alerts {
+            match change {
+                AlertChange::Set(key, _) | AlertChange::Clear(key) => {
+                    self.alerts.insert(key.clone());
+                }
+                AlertChange::Queue(notice) => {
+                    self.notices.insert(notice.number);
+                }
+                AlertChange::Settle { number, .. } => {
+                    self.notices.insert(*number);
+                }
+            }
+        }
         for evicted in &delta.evicted {
             self.ids.retain(|&slice, _| !evicted.holds(slice));
             self.evicted.push(*evicted);

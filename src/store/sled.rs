@@ -12,7 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::engine::{Engine, Pair, WriteBatch};
+use super::engine::{Engine, Pair, Reader, WriteBatch};
 use super::error::StoreError;
 
 /// Bytes of pages that sled may cache. What it drops stands in the cache of the system.
@@ -102,6 +102,31 @@ impl SledEngine {
     }
 }
 
+impl Reader for SledEngine {
+    fn range(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Pair>, StoreError> {
+        self.refuse_if_poisoned()?;
+        range(&self.db, from, to, limit)
+    }
+}
+
+/// Reads beside the thread that writes; sled's trees are made for that.
+struct SledReader {
+    db: ::sled::Db,
+}
+
+impl Reader for SledReader {
+    fn range(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Pair>, StoreError> {
+        range(&self.db, from, to, limit)
+    }
+}
+
+fn range(db: &::sled::Db, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Pair>, StoreError> {
+    guarded("read", || {
+        let pairs = db.range(from..to).take(limit);
+        pairs.map(|pair| pair.map(|(key, value)| (key.to_vec(), value.to_vec()))).collect()
+    })
+}
+
 impl Engine for SledEngine {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         self.refuse_if_poisoned()?;
@@ -109,12 +134,8 @@ impl Engine for SledEngine {
         Ok(value.map(|value| value.to_vec()))
     }
 
-    fn range(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Pair>, StoreError> {
-        self.refuse_if_poisoned()?;
-        guarded("read", || {
-            let pairs = self.db.range(from..to).take(limit);
-            pairs.map(|pair| pair.map(|(key, value)| (key.to_vec(), value.to_vec()))).collect()
-        })
+    fn reader(&self) -> Box<dyn Reader> {
+        Box::new(SledReader { db: self.db.clone() })
     }
 
     fn commit(&mut self, batch: WriteBatch) -> Result<(), StoreError> {

@@ -16,6 +16,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod alert_delivery;
+mod alert_failures;
+mod alert_test;
+mod alertmanager;
 mod bad_input;
 mod canary;
 mod cli;

@@ -5,11 +5,13 @@
 //! code to compute what it expects.
 
 pub(crate) mod daemon;
+pub(crate) mod desk;
 pub(crate) mod http;
 pub(crate) mod json;
 pub(crate) mod log;
 pub(crate) mod prometheus;
 pub(crate) mod random;
+pub(crate) mod receiver;
 pub(crate) mod rotation;
 pub(crate) mod tools;
 pub(crate) mod truth;

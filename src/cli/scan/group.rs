@@ -189,10 +189,10 @@ impl Groups {
             let result = tally.judge(entry.id, entry.has_shared_id);
             let bucket = entry.at.0.div_euclid(self.bucket_ms);
             let place = usize::try_from(entry.group).ok().and_then(|group| places.get(group));
-            match (result, place, entry.reported_cost) {
-                (LineResult::Accepted, Some(&place), _) => self.cells.add(place, bucket, entry),
-                (LineResult::Corroborated, Some(&place), Some(reported)) => {
-                    self.cells.add_reported(place, bucket, reported);
+            match (result, place) {
+                (LineResult::Accepted, Some(&place)) => self.cells.add(place, bucket, entry),
+                (LineResult::Corroborated, Some(&place)) => {
+                    self.cells.add_claim(place, bucket, entry);
                 }
                 _ => {}
             }

@@ -1,0 +1,89 @@
+//! What the committer leaves for the evaluator: committed rows, added up until they are taken.
+//!
+//! The committer must never wait here longer than a lock is held. What waits is bounded by the rows that
+//! the ledger has, and is taken as soon as there is much of it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use crate::ledger::delta::{Delta, SeriesId};
+use crate::ledger::rollup::Bucket;
+use crate::model::series::SeriesKey;
+use crate::watch::facts::Facts;
+
+/// Rows with which the evaluator is woken although it is not time yet.
+const ROWS_URGENT: usize = 4_096;
+
+/// Where rows wait.
+#[derive(Debug, Default)]
+pub(super) struct Mailbox {
+    mail: Mutex<Mail>,
+    rings: Condvar,
+}
+
+/// What came since it was last taken.
+#[derive(Debug, Default)]
+pub(super) struct Mail {
+    /// Series that are new, in the order of their numbers.
+    pub(super) series: Vec<(SeriesId, Arc<SeriesKey>)>,
+    /// What was added to rows.
+    pub(super) rows: BTreeMap<(SeriesId, Bucket), Facts>,
+    /// Whether the evaluator is to end.
+    pub(super) closed: bool,
+}
+
+impl Mail {
+    fn is_empty(&self) -> bool {
+        self.series.is_empty() && self.rows.is_empty()
+    }
+}
+
+impl Mailbox {
+    /// Leaves what a commit has added.
+    pub(super) fn post(&self, delta: &Delta) {
+        if delta.cells.is_empty() && delta.new_series.is_empty() {
+            return;
+        }
+        let mut mail = self.lock();
+        let was_empty = mail.is_empty();
+        let labels = delta.new_series.iter();
+        mail.series.extend(labels.map(|(id, key)| (*id, Arc::new(key.clone()))));
+        for cell in &delta.cells {
+            let facts = Facts::of(&cell.amounts.row());
+            mail.rows.entry((cell.series, cell.bucket)).or_default().merge(&facts);
+        }
+        let is_urgent = mail.rows.len() >= ROWS_URGENT;
+        drop(mail);
+        if was_empty || is_urgent {
+            self.rings.notify_one();
+        }
+    }
+
+    /// Tells the evaluator to end.
+    pub(super) fn close(&self) {
+        self.lock().closed = true;
+        self.rings.notify_one();
+    }
+
+    /// Waits until `at`, or from `earliest` on until something came, or until much came or it is to end.
+    pub(super) fn wait(&self, earliest: Instant, at: Instant) -> Mail {
+        let mut mail = self.lock();
+        loop {
+            let now = Instant::now();
+            let is_due = now >= at || (now >= earliest && !mail.is_empty());
+            if mail.closed || is_due || mail.rows.len() >= ROWS_URGENT {
+                let closed = mail.closed;
+                return std::mem::replace(&mut *mail, Mail { closed, ..Mail::default() });
+            }
+            let until = if mail.is_empty() { at } else { earliest };
+            let wait = until.saturating_duration_since(now);
+            let waited = self.rings.wait_timeout(mail, wait);
+            mail = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Mail> {
+        self.mail.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

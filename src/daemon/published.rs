@@ -1,0 +1,38 @@
+//! Where the threads publish what may be seen, for as long as the daemon runs: also across reloads.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use crate::config::Config;
+use crate::ledger::alerts::Alerts;
+use crate::metrics::Snapshot;
+use crate::watch::lookout::Evaluation;
+
+/// Senders of what is published. Each reader sees the latest.
+#[derive(Clone)]
+pub(super) struct Published {
+    /// What the last commit left to be shown; nothing until the ledger is open.
+    pub(super) snapshots: watch::Sender<Option<Arc<Snapshot>>>,
+    /// What the last evaluation found.
+    pub(super) evaluations: watch::Sender<Arc<Evaluation>>,
+    /// The committed alerts and the outbox.
+    pub(super) alerts: watch::Sender<Arc<Alerts>>,
+}
+
+impl Published {
+    /// Returns senders of nothing yet.
+    pub(super) fn new() -> Self {
+        Self {
+            snapshots: watch::Sender::new(None),
+            evaluations: watch::Sender::default(),
+            alerts: watch::Sender::default(),
+        }
+    }
+
+    /// Publishes the budgets of a config, of which nothing is known until they are evaluated.
+    pub(super) fn plan(&self, config: &Config) {
+        let plans = config.budgets.as_slice().into();
+        self.evaluations.send_replace(Arc::new(Evaluation { plans, ..Evaluation::default() }));
+    }
+}

@@ -1,0 +1,53 @@
+//! Reading rows from another thread than the one that writes: what is folded, not what waits in the
+//! journal. It must never write.
+
+use super::codec::{self, misplaced};
+use super::engine::{Reader, each};
+use super::error::StoreError;
+use super::keys::{self, prefix};
+use super::pending::Block;
+use crate::ledger::amounts::Row;
+use crate::ledger::delta::SeriesId;
+use crate::ledger::rollup::{Bucket, Level};
+use crate::model::time::UnixMillis;
+
+/// Reads stored rows. What the last few seconds brought may not be among them yet.
+pub struct History {
+    reader: Box<dyn Reader>,
+}
+
+impl History {
+    pub(super) fn new(reader: Box<dyn Reader>) -> Self {
+        Self { reader }
+    }
+
+    /// Visits the stored rows of `level` whose bucket starts in `from..to`.
+    pub fn rows(
+        &self,
+        level: Level,
+        from: UnixMillis,
+        to: UnixMillis,
+        mut visit: impl FnMut(Bucket, SeriesId, &Row),
+    ) -> Result<(), StoreError> {
+        let (from, to) = keys::rollup_range(prefix::ROLLUP, level, from, to);
+        each(&*self.reader, &from, &to, |key, value| {
+            each_row(key, &codec::get(key, value)?, |bucket, number, row| {
+                visit(bucket, SeriesId(number), row);
+            })
+        })
+    }
+}
+
+/// Visits the rows of the block under `key`, with the numbers of their series.
+pub(super) fn each_row<R>(
+    key: &[u8],
+    block: &Block<R>,
+    mut visit: impl FnMut(Bucket, u32, &R),
+) -> Result<(), StoreError> {
+    let (bucket, number) = keys::rollup_parts(key).ok_or_else(|| misplaced(key))?;
+    for (place, row) in block {
+        let number = keys::number_in_block(number, *place).ok_or_else(|| misplaced(key))?;
+        visit(bucket, number, row);
+    }
+    Ok(())
+}

@@ -1,0 +1,139 @@
+//! The sums that conditions, spikes and explanations are made of: a small part of a row.
+
+use crate::budget::amount::Sums;
+use crate::ledger::amounts::Row;
+use crate::ledger::histogram::DURATION_MS_BOUNDS;
+use crate::model::money::Usd;
+use crate::model::names::Outcome;
+use crate::model::tokens::TokenClass;
+
+/// Sums over calls. Adding two is exact.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// Calls.
+    pub calls: u32,
+    /// Calls that ended well.
+    pub ok: u32,
+    /// Throttled calls.
+    pub throttled: u32,
+    /// Denied calls.
+    pub denied: u32,
+    /// Calls that timed out.
+    pub timeouts: u32,
+    /// Calls that ended well without an output token.
+    pub empty: u32,
+    /// Answers stopped by guardrails or content filters.
+    pub filtered: u32,
+    /// Calls whose duration is known.
+    pub timed: u32,
+    /// Of these, calls that took longer than [`Self::SLOW_MS`].
+    pub slow: u32,
+    /// Retries that errors tell of.
+    pub retries: u32,
+    /// Input tokens, all input classes summed.
+    pub input_tokens: u64,
+    /// Input tokens read from a cache.
+    pub cached_tokens: u64,
+    /// Output tokens.
+    pub output_tokens: u64,
+    /// Tokens without a price.
+    pub unpriced_tokens: u64,
+    /// Cost of priced tokens.
+    pub cost: Usd,
+    /// What applications claim as cost.
+    pub reported: Usd,
+    /// What we compute for the calls whose cost was claimed.
+    pub basis: Usd,
+}
+
+impl Facts {
+    /// The bound of the histogram below 29 s, where API Gateway gives up by default (Amazon API Gateway
+    /// quotas, "Maximum integration timeout"): calls above it are close to being cut off.
+    pub const SLOW_MS: u64 = 25_000;
+
+    /// Returns the facts of a row.
+    pub fn of(row: &Row) -> Self {
+        let outcome = |outcome| small(row.outcomes.get(outcome));
+        let slow_from = DURATION_MS_BOUNDS.iter().take_while(|&&bound| bound <= Self::SLOW_MS);
+        let slow_from = u8::try_from(slow_from.count()).unwrap_or(u8::MAX);
+        let slow = row.durations.iter().filter(|&(place, _)| place >= slow_from);
+        Self {
+            calls: small(row.outcomes.total()),
+            ok: outcome(Outcome::Ok),
+            throttled: outcome(Outcome::Throttled),
+            denied: outcome(Outcome::AccessDenied),
+            timeouts: outcome(Outcome::Timeout),
+            empty: small(row.empty_responses),
+            filtered: outcome(Outcome::Filtered),
+            timed: small(row.durations.total()),
+            slow: small(slow.map(|(_, calls)| calls).sum()),
+            retries: small(row.retries),
+            input_tokens: row.tokens.total_input(),
+            cached_tokens: row.tokens.get(TokenClass::CacheRead),
+            output_tokens: row.tokens.get(TokenClass::Output),
+            unpriced_tokens: row.unpriced.total(),
+            cost: row.cost.0.into_iter().sum(),
+            reported: row.reported_cost,
+            basis: row.reported_basis,
+        }
+    }
+
+    /// Returns the part that budgets look at.
+    pub fn sums(&self) -> Sums {
+        Sums {
+            cost: self.cost,
+            tokens: self.input_tokens + self.output_tokens,
+            unpriced_tokens: self.unpriced_tokens,
+            calls: self.calls.into(),
+        }
+    }
+
+    /// Adds everything in `other`.
+    pub fn merge(&mut self, other: &Self) {
+        let counts = [
+            (&mut self.calls, other.calls),
+            (&mut self.ok, other.ok),
+            (&mut self.throttled, other.throttled),
+            (&mut self.denied, other.denied),
+            (&mut self.timeouts, other.timeouts),
+            (&mut self.empty, other.empty),
+            (&mut self.filtered, other.filtered),
+            (&mut self.timed, other.timed),
+            (&mut self.slow, other.slow),
+            (&mut self.retries, other.retries),
+        ];
+        for (mine, theirs) in counts {
+            *mine = mine.saturating_add(theirs);
+        }
+        self.input_tokens += other.input_tokens;
+        self.cached_tokens += other.cached_tokens;
+        self.output_tokens += other.output_tokens;
+        self.unpriced_tokens += other.unpriced_tokens;
+        self.cost += other.cost;
+        self.reported += other.reported;
+        self.basis += other.basis;
+    }
+}
+
+/// A count of calls of a few minutes: four billion are more than any ledger meets.
+fn small(count: u64) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::amounts::Amounts;
+    use crate::model::names::Operation;
+
+    #[test]
+    fn slow_calls_are_those_above_the_bound_below_the_gateways_limit() {
+        let mut amounts = Amounts::default();
+        for ms in [100, 25_000, 25_001, 29_000, 29_001, 400_000] {
+            amounts.requests.add((Operation::Converse, Outcome::Ok), 1);
+            amounts.duration_ms.observe(&DURATION_MS_BOUNDS, ms);
+        }
+        let facts = Facts::of(&amounts.row());
+        assert_eq!((facts.calls, facts.ok, facts.timed, facts.slow), (6, 6, 6, 4));
+    }
+}

@@ -1,0 +1,405 @@
+//! Everything that is looked at together: it takes committed rows, and at a given time tells where
+//! budgets stand, what is spent, and what is to change about alerts.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::budget::{self, Look};
+use super::condition::{self, SourceState};
+use super::explain::{self, Contributor, Period};
+use super::facts::Facts;
+use super::machine::{Machine, Step};
+use super::recent::Recent;
+use super::rules::Rules;
+use super::spike::{self, Spend};
+use super::usual::{Histories, KEPT_MS, Subject};
+use super::{Finding, text};
+use crate::budget::plan::Budget;
+use crate::budget::scope::Scope;
+use crate::budget::status::Status;
+use crate::budget::tracks::Tracks;
+use crate::ledger::delta::SeriesId;
+use crate::ledger::rollup::{Bucket, Horizons, Level};
+use crate::model::alert::{AlertKey, AlertName, AlertState, Brief};
+use crate::model::series::{OTHER, SeriesKey, UNKNOWN};
+use crate::model::time::{DAY_MS, HOUR_MS, UnixMillis};
+
+/// Most subjects whose usual spend is known.
+const SUBJECTS_MAX: usize = 2_000;
+/// How often what is too old is forgotten.
+const SETTLE_EVERY_MS: i64 = 60_000;
+
+/// What an evaluation looks at beside committed rows.
+pub struct World<'w> {
+    /// Every source.
+    pub sources: Vec<SourceState<'w>>,
+    /// When the price book was made, if it says so.
+    pub book_made: Option<UnixMillis>,
+}
+
+/// Returns sums by series of rows that start in a time which is over: what the ledger still holds of it.
+pub type Past<'p> = &'p mut dyn FnMut(UnixMillis, UnixMillis) -> BTreeMap<SeriesId, Facts>;
+
+/// One budget, or its part for one value of a label, at the time of an evaluation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BudgetState {
+    /// Its place among the budgets of the config.
+    pub place: usize,
+    /// The value of the label by which it is divided, if it is.
+    pub value: Option<Arc<str>>,
+    /// Where it stands.
+    pub status: Status,
+}
+
+/// What an evaluation found.
+#[derive(Clone, Debug, Default)]
+pub struct Evaluation {
+    /// The time that it is about.
+    pub at: UnixMillis,
+    /// The budgets of the config.
+    pub plans: Arc<[Budget]>,
+    /// Where they stand, in the order of the config.
+    pub budgets: Vec<BudgetState>,
+    /// What subjects spend.
+    pub spending: Vec<(Subject, Spend)>,
+}
+
+/// What an alert is about, so that it can be explained.
+struct Question<'q> {
+    scope: Option<&'q Scope>,
+    /// The label and value of a budget that is divided.
+    value: Option<(crate::budget::scope::Label, Arc<str>)>,
+    subject: Option<Subject>,
+    model: Option<String>,
+    window_ms: i64,
+}
+
+/// See the module.
+pub struct Lookout {
+    rules: Rules,
+    plans: Arc<[Budget]>,
+    keys: Vec<Arc<SeriesKey>>,
+    subjects: Vec<Vec<Subject>>,
+    recent: Recent,
+    histories: Histories,
+    tracks: Tracks,
+    machine: Machine,
+    settled: UnixMillis,
+}
+
+impl Lookout {
+    /// Returns a lookout that knows no rows yet, but the alerts that the ledger holds.
+    pub fn new(
+        rules: Rules,
+        plans: Arc<[Budget]>,
+        horizons: Horizons,
+        states: &BTreeMap<AlertKey, AlertState>,
+    ) -> Self {
+        let tracks = plans.iter().map(Budget::track_rule).collect();
+        Self {
+            rules,
+            plans,
+            keys: Vec::new(),
+            subjects: Vec::new(),
+            recent: Recent::default(),
+            histories: Histories::new(SUBJECTS_MAX),
+            tracks: Tracks::new(tracks, horizons.cuts, horizons.cuts_from),
+            machine: Machine::new(states),
+            settled: UnixMillis(0),
+        }
+    }
+
+    /// Returns for how long rows matter, in milliseconds.
+    pub fn reach_ms(&self) -> i64 {
+        let budgets = self.tracks.rules().iter().map(|rule| rule.keep_ms).max();
+        budgets.unwrap_or(0).max(KEPT_MS)
+    }
+
+    /// Takes the labels of a series; they come in the order of the numbers, before the first row.
+    pub fn learn(&mut self, series: SeriesId, key: &Arc<SeriesKey>) {
+        if usize::try_from(series.0).is_ok_and(|place| place == self.keys.len()) {
+            self.subjects.push(subjects_of(key));
+            self.tracks.learn(series, key);
+            self.keys.push(Arc::clone(key));
+        }
+    }
+
+    /// Returns how many series are known.
+    pub fn series(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Takes a row, or what a commit adds to one. Each amount must come once.
+    pub fn add(&mut self, series: SeriesId, bucket: Bucket, facts: &Facts, now: UnixMillis) {
+        // A series whose labels did not come has no place here; they come first, always.
+        if !self.tracks.add_sums(series, bucket, &facts.sums()) {
+            return;
+        }
+        if bucket.level == Level::Minute {
+            self.recent.add(bucket.start(), series, facts, now);
+        }
+        let subjects = usize::try_from(series.0).ok().and_then(|place| self.subjects.get(place));
+        for subject in subjects.into_iter().flatten() {
+            self.histories.add(subject, bucket, facts.cost, now);
+        }
+    }
+
+    /// Evaluates everything at `now`.
+    pub fn evaluate(
+        &mut self,
+        world: &World<'_>,
+        past: Past<'_>,
+        now: UnixMillis,
+    ) -> (Evaluation, Step) {
+        if (now.0 - self.settled.0).abs() >= SETTLE_EVERY_MS {
+            self.recent.prune(now);
+            self.histories.prune(now);
+            self.tracks.settle(now);
+            self.settled = now;
+        }
+        let mut machine = std::mem::take(&mut self.machine);
+        let firing: BTreeSet<Subject> =
+            machine.states().keys().filter_map(spike::subject).collect();
+        let mut found: Vec<(Finding, Question<'_>)> = Vec::new();
+        let budgets = self.budgets(now, &mut found);
+        let spending = self.spikes(&firing, now, &mut found);
+        self.conditions(now, &mut found);
+        let sources = condition::of_sources(&self.rules, &world.sources, world.book_made, now);
+        found.extend(sources.into_iter().map(|finding| (finding, Question::nobody())));
+
+        let (findings, questions): (Vec<_>, Vec<_>) = found.into_iter().unzip();
+        let questions: BTreeMap<AlertKey, Question<'_>> =
+            findings.iter().map(|finding| finding.key.clone()).zip(questions).collect();
+        let explainer = Explainer {
+            keys: &self.keys,
+            subjects: &self.subjects,
+            recent: &self.recent,
+            histories: &self.histories,
+        };
+        let mut explain =
+            |finding: &Finding| explainer.complete(finding, questions.get(&finding.key), past, now);
+        let step = machine.step(findings, &self.rules, now, &mut explain);
+        self.machine = machine;
+        let evaluation = Evaluation { at: now, plans: Arc::clone(&self.plans), budgets, spending };
+        (evaluation, step)
+    }
+
+    fn budgets<'f>(
+        &'f self,
+        now: UnixMillis,
+        found: &mut Vec<(Finding, Question<'f>)>,
+    ) -> Vec<BudgetState> {
+        let mut states = Vec::new();
+        for (place, plan) in self.plans.iter().enumerate() {
+            let label = plan.per.as_ref();
+            let label_name = label.map(crate::budget::scope::Label::name);
+            for (key, track) in self.tracks.of_rule(place) {
+                let status = Status::of(plan, track, &self.tracks.known(), now);
+                let value = label_name.as_deref().zip(key.value.as_deref());
+                let look = Look { budget: plan, value, track, status: &status };
+                for (finding, window_ms) in budget::findings(look) {
+                    let value = label.cloned().zip(key.value.clone());
+                    let question = Question {
+                        scope: Some(&plan.scope),
+                        value,
+                        window_ms,
+                        ..Question::nobody()
+                    };
+                    found.push((finding, question));
+                }
+                states.push(BudgetState { place, value: key.value.clone(), status });
+            }
+        }
+        states
+    }
+
+    fn spikes(
+        &self,
+        firing: &BTreeSet<Subject>,
+        now: UnixMillis,
+        found: &mut Vec<(Finding, Question<'_>)>,
+    ) -> Vec<(Subject, Spend)> {
+        let rule = &self.rules.spike;
+        let (from, length) = spike::window(now);
+        let recent = self.recent.by_series(from, now);
+        let subjects_of = |series| self.subjects_of(series);
+        let spending = spike::spending(rule, &recent, subjects_of, &self.histories, now);
+        if rule.enabled {
+            for (subject, level) in spike::spikes(&spending, &recent, subjects_of, firing) {
+                if let Some(spend) = spending.get(subject) {
+                    let finding = spike::finding(subject, spend, level, rule);
+                    let question = Question {
+                        subject: Some(subject.clone()),
+                        window_ms: length,
+                        ..Question::nobody()
+                    };
+                    found.push((finding, question));
+                }
+            }
+        }
+        spending.into_iter().map(|(subject, spend)| (subject.clone(), spend)).collect()
+    }
+
+    fn conditions(&self, now: UnixMillis, found: &mut Vec<(Finding, Question<'_>)>) {
+        let mut models: BTreeMap<&str, Facts> = BTreeMap::new();
+        self.recent.each(now.plus(-condition::WINDOW_MS), now, |series, facts| {
+            if let Some(key) = key_of(&self.keys, series) {
+                models.entry(key.model.as_str()).or_default().merge(facts);
+            }
+        });
+        for finding in condition::of_models(&self.rules, &models) {
+            let model = finding.key.labels.get("model").cloned();
+            let question =
+                Question { model, window_ms: condition::WINDOW_MS, ..Question::nobody() };
+            found.push((finding, question));
+        }
+    }
+
+    fn subjects_of(&self, series: SeriesId) -> &[Subject] {
+        let place = usize::try_from(series.0).ok();
+        place.and_then(|place| self.subjects.get(place)).map_or(&[], Vec::as_slice)
+    }
+}
+
+impl Question<'_> {
+    /// The question about what no caller explains.
+    fn nobody() -> Self {
+        Self { scope: None, value: None, subject: None, model: None, window_ms: 0 }
+    }
+}
+
+/// What explanations are made from.
+struct Explainer<'e> {
+    keys: &'e [Arc<SeriesKey>],
+    subjects: &'e [Vec<Subject>],
+    recent: &'e Recent,
+    histories: &'e Histories,
+}
+
+impl Explainer<'_> {
+    /// Adds to what is told who explains it.
+    fn complete(
+        &self,
+        finding: &Finding,
+        question: Option<&Question<'_>>,
+        past: Past<'_>,
+        now: UnixMillis,
+    ) -> Brief {
+        let mut brief = finding.brief.clone();
+        let Some(question) = question else { return brief };
+        if let Some(model) = &question.model {
+            brief.details.splice(0..0, self.callers(finding.key.name, model, now));
+        } else if question.scope.is_some() || question.subject.is_some() {
+            let contributors = self.contributors(question, past, now);
+            for (place, who) in contributors.iter().enumerate() {
+                brief.details.insert(place, who.line());
+            }
+            if let Some(first) = contributors.first() {
+                brief.values.insert("culprit_principal".to_owned(), first.principal.clone());
+                brief.values.insert("culprit_model".to_owned(), first.model.clone());
+            }
+        }
+        brief
+    }
+
+    fn contributors(
+        &self,
+        question: &Question<'_>,
+        past: Past<'_>,
+        now: UnixMillis,
+    ) -> Vec<Contributor> {
+        let from = now.plus(-question.window_ms);
+        let kept_from = Recent::kept_from(now);
+        let mut sums = self.recent.by_series(from.max(kept_from), now);
+        if from < kept_from {
+            merge(&mut sums, past(from, kept_from));
+        }
+        let mut before: BTreeMap<SeriesId, Facts> = BTreeMap::new();
+        let mut length_ms = 0;
+        for (from, to) in self.histories.earlier(from, now) {
+            merge(&mut before, past(from, to));
+            length_ms += to.0 - from.0;
+        }
+        let now = Period { calls: self.labelled(&sums, question), length_ms: question.window_ms };
+        let before = Period { calls: self.labelled(&before, question), length_ms };
+        explain::contributors(&now, &before)
+    }
+
+    fn labelled(
+        &self,
+        sums: &BTreeMap<SeriesId, Facts>,
+        question: &Question<'_>,
+    ) -> Vec<(&SeriesKey, Facts)> {
+        let in_question = |series: SeriesId, key: &SeriesKey| {
+            let of = usize::try_from(series.0).ok().and_then(|place| self.subjects.get(place));
+            question.scope.is_none_or(|scope| scope.matches(key))
+                && question.value.as_ref().is_none_or(|(label, value)| label.of(key) == &**value)
+                && question
+                    .subject
+                    .as_ref()
+                    .is_none_or(|subject| of.is_some_and(|of| of.contains(subject)))
+        };
+        sums.iter()
+            .filter_map(|(&series, facts)| {
+                let key = key_of(self.keys, series).filter(|key| in_question(series, key))?;
+                Some((key, *facts))
+            })
+            .collect()
+    }
+
+    /// Returns who has most of the calls that a condition is about.
+    fn callers(&self, name: AlertName, model: &str, now: UnixMillis) -> Option<String> {
+        let part = condition::counted(name)?;
+        let mut callers: BTreeMap<&str, u64> = BTreeMap::new();
+        self.recent.each(now.plus(-condition::WINDOW_MS), now, |series, facts| {
+            if let Some(key) = key_of(self.keys, series).filter(|key| key.model == model) {
+                *callers.entry(key.principal.as_str()).or_default() += u64::from(part(facts));
+            }
+        });
+        let all: u64 = callers.values().sum();
+        let (principal, most) = callers.into_iter().max_by_key(|(_, calls)| *calls)?;
+        let share = text::share(most, all);
+        (most > 0).then(|| format!("{principal}: {} of them, {share}", text::grouped(most.into())))
+    }
+}
+
+fn key_of(keys: &[Arc<SeriesKey>], series: SeriesId) -> Option<&SeriesKey> {
+    usize::try_from(series.0).ok().and_then(|place| keys.get(place)).map(|key| &**key)
+}
+
+fn merge(sums: &mut BTreeMap<SeriesId, Facts>, more: BTreeMap<SeriesId, Facts>) {
+    for (series, facts) in more {
+        sums.entry(series).or_default().merge(&facts);
+    }
+}
+
+/// Returns whom the calls of a series are compared as; what is not known is nobody.
+fn subjects_of(key: &SeriesKey) -> Vec<Subject> {
+    let named = |name: &String| (name != UNKNOWN && name != OTHER).then(|| name.clone());
+    let known = [
+        named(&key.account).map(Subject::Account),
+        named(&key.model).map(Subject::Model),
+        named(&key.principal).map(Subject::Principal),
+    ];
+    std::iter::once(Subject::Total).chain(known.into_iter().flatten()).collect()
+}
+
+impl Histories {
+    /// Returns the times that `from..now` is compared with, in whole hours: the same hours of earlier
+    /// weeks, else of earlier days, else the hour before.
+    fn earlier(&self, from: UnixMillis, now: UnixMillis) -> Vec<(UnixMillis, UnixMillis)> {
+        let start = from.floor(HOUR_MS);
+        let end = now.floor(HOUR_MS).plus(HOUR_MS);
+        let shifted = |period: i64, count: i64| {
+            let times =
+                (1..=count).map(|back| (start.plus(-back * period), end.plus(-back * period)));
+            times.filter(|(start, _)| *start >= self.first()).collect::<Vec<_>>()
+        };
+        let weeks = shifted(7 * DAY_MS, super::usual::WEEKS);
+        if !weeks.is_empty() {
+            return weeks;
+        }
+        let days = shifted(DAY_MS, 6);
+        if days.is_empty() { vec![(from.plus(-HOUR_MS), from)] } else { days }
+    }
+}

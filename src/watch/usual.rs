@@ -1,0 +1,400 @@
+//! What is usual: spend by hour of each subject over some weeks, and how much of it comes in bursts.
+//!
+//! The baseline of an hour is the median of the same hours of earlier weeks, with a band from their
+//! median absolute deviation; today is left out, so a spike of this morning does not become usual by
+//! noon. With less history the band is wider, and with none there is no baseline at all.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+use crate::ledger::rollup::{Bucket, Level};
+use crate::model::money::Usd;
+use crate::model::time::{DAY_MS, HOUR_MS, MINUTE_MS, UnixMillis};
+
+/// Earlier weeks that are compared with.
+pub const WEEKS: i64 = 4;
+/// Hours that are kept.
+pub const KEPT_MS: i64 = (WEEKS * 7 + 1) * DAY_MS;
+/// Width of the slices that bursts are measured in: that of the spike window.
+pub const SLICE_MS: i64 = 5 * MINUTE_MS;
+/// Time over which bursts are measured, which ends an hour ago: what goes on now is not usual.
+const BURSTS_MS: i64 = DAY_MS;
+/// Picodollars in the unit of history. What is lost by rounding is below a dollar in a billion calls.
+const UNIT: i128 = 1_000;
+
+/// Whose spend is compared.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Subject {
+    /// Everything.
+    Total,
+    /// One account.
+    Account(String),
+    /// One model.
+    Model(String),
+    /// One principal.
+    Principal(String),
+}
+
+/// The history of one subject. Hours and slices without spend take no space.
+#[derive(Debug, Default)]
+pub struct Usual {
+    hours: Sums,
+    slices: Sums,
+}
+
+/// What a subject usually spends at some time of the week.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Baseline {
+    /// The middle of what was spent at this hour, dollars an hour.
+    pub middle: Usd,
+    /// What an hour may cost and still be usual.
+    pub top: Usd,
+    /// The most that slices of five minutes usually exceed their hour by, in percent: 100 if spend is even.
+    pub burst_percent: u64,
+    /// What is compared with.
+    pub history: History,
+}
+
+/// How much history a baseline rests on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum History {
+    /// The same hours of so many earlier weeks.
+    Weeks(usize),
+    /// The same hours of so many earlier days.
+    Days(usize),
+}
+
+/// Sums by the number of their bucket, in [`UNIT`], in order.
+#[derive(Debug, Default)]
+struct Sums(VecDeque<(u32, u64)>);
+
+impl Sums {
+    fn add(&mut self, number: u32, amount: u64) {
+        let place = self.0.partition_point(|&(known, _)| known < number);
+        match self.0.get_mut(place) {
+            Some((known, sum)) if *known == number => *sum = sum.saturating_add(amount),
+            _ => self.0.insert(place, (number, amount)),
+        }
+    }
+
+    fn get(&self, number: i64) -> u64 {
+        let Ok(number) = u32::try_from(number) else { return 0 };
+        let place = self.0.partition_point(|&(known, _)| known < number);
+        self.0.get(place).filter(|(known, _)| *known == number).map_or(0, |&(_, sum)| sum)
+    }
+
+    fn prune(&mut self, before: i64) {
+        while self.0.front().is_some_and(|&(number, _)| i64::from(number) < before) {
+            self.0.pop_front();
+        }
+    }
+}
+
+impl Usual {
+    /// Adds spend of a bucket. Of buckets coarser than an hour nothing is known by the hour.
+    pub fn add(&mut self, bucket: Bucket, cost: Usd, now: UnixMillis) {
+        let amount = u64::try_from(cost.0 / UNIT).unwrap_or(0);
+        let at = bucket.start();
+        if amount == 0 || bucket.level > Level::Hour || at < now.plus(-KEPT_MS) {
+            return;
+        }
+        self.hours.add(number(at, HOUR_MS), amount);
+        if bucket.level == Level::Minute && at >= now.plus(-BURSTS_MS - HOUR_MS) {
+            self.slices.add(number(at, SLICE_MS), amount);
+        }
+    }
+
+    /// Forgets what is too old to be compared with.
+    pub fn prune(&mut self, now: UnixMillis) {
+        self.hours.prune(now.plus(-KEPT_MS).0.div_euclid(HOUR_MS));
+        self.slices.prune(now.plus(-BURSTS_MS - HOUR_MS).0.div_euclid(SLICE_MS));
+    }
+
+    /// Tells whether nothing is kept.
+    pub fn is_empty(&self) -> bool {
+        self.hours.0.is_empty()
+    }
+
+    /// Returns what is usual at `now`, or nothing if there is no history. `first` is the first instant
+    /// that the ledger knows of: hours before it are not hours without spend.
+    pub fn baseline(&self, first: UnixMillis, now: UnixMillis) -> Option<Baseline> {
+        let weeks: Vec<u64> = self.samples(first, now, 7 * DAY_MS, WEEKS);
+        let days: Vec<u64> = self.samples(first, now, DAY_MS, 6);
+        let (middle, top, history) = match (weeks.len(), days.len()) {
+            (0, 0) => return None,
+            (0, 1) => (median(&days), max(&days).saturating_mul(4), History::Days(1)),
+            (0, count) => (median(&days), max(&days).saturating_mul(3), History::Days(count)),
+            (count @ 1..=2, _) => {
+                let all: Vec<u64> = weeks.iter().chain(&days).copied().collect();
+                (median(&weeks), max(&all).saturating_mul(2), History::Weeks(count))
+            }
+            (count, _) => {
+                let middle = median(&weeks);
+                (middle, middle.saturating_add(band(&weeks, middle)), History::Weeks(count))
+            }
+        };
+        let burst_percent = self.burst_percent(now);
+        Some(Baseline { middle: usd(middle), top: usd(top), burst_percent, history })
+    }
+
+    /// Returns what was spent at the same time of so many earlier periods. An alert must not ring
+    /// because a morning rises within the hour, so it is the larger of the hour and the one that is
+    /// next to the minute.
+    fn samples(&self, first: UnixMillis, now: UnixMillis, period: i64, count: i64) -> Vec<u64> {
+        let mut samples = Vec::new();
+        for back in 1..=count {
+            let at = now.plus(-back * period);
+            let hour = at.0.div_euclid(HOUR_MS);
+            if first.0 > hour * HOUR_MS {
+                break;
+            }
+            let is_first_half = at.0.rem_euclid(HOUR_MS) < HOUR_MS / 2;
+            let neighbour = if is_first_half { hour - 1 } else { hour + 1 };
+            samples.push(self.hours.get(hour).max(self.hours.get(neighbour)));
+        }
+        samples
+    }
+
+    /// Returns how far slices exceed the mean of their hour: the level that all but the highest 4 % of
+    /// the slices of the last day stay below, so that an hour of trouble does not count as usual.
+    fn burst_percent(&self, now: UnixMillis) -> u64 {
+        const PER_HOUR: u64 = (HOUR_MS / SLICE_MS).unsigned_abs();
+        let until = now.plus(-HOUR_MS).0.div_euclid(HOUR_MS) * HOUR_MS;
+        let from = until - BURSTS_MS;
+        let mut levels = Vec::new();
+        for &(number, sum) in &self.slices.0 {
+            let at = i64::from(number) * SLICE_MS;
+            if (from..until).contains(&at) {
+                let of_hour = self.hours.get(at.div_euclid(HOUR_MS)).max(1);
+                levels.push(sum.saturating_mul(PER_HOUR * 100) / of_hour);
+            }
+        }
+        levels.sort_unstable();
+        let slices = usize::try_from(BURSTS_MS / SLICE_MS).unwrap_or(0);
+        // Slices without spend are not in the list; they are the lowest.
+        let above = slices / 25;
+        levels
+            .len()
+            .checked_sub(above + 1)
+            .and_then(|place| levels.get(place))
+            .map_or(100, |&p| p.max(100))
+    }
+}
+
+/// Returns how far above the middle an hour is still usual: five deviations, at least half of the middle.
+fn band(samples: &[u64], middle: u64) -> u64 {
+    let deviations: Vec<u64> = samples.iter().map(|sample| sample.abs_diff(middle)).collect();
+    // 1.4826 makes the median absolute deviation of normal noise its standard deviation.
+    let deviation = median(&deviations).saturating_mul(14_826) / 10_000;
+    deviation.saturating_mul(5).max(middle / 2)
+}
+
+fn median(samples: &[u64]) -> u64 {
+    let mut sorted = samples.to_vec();
+    sorted.sort_unstable();
+    let upper = sorted.get(sorted.len() / 2).copied().unwrap_or(0);
+    let lower = sorted.len().checked_sub(1).and_then(|last| sorted.get(last / 2)).copied();
+    lower.unwrap_or(0).midpoint(upper)
+}
+
+fn max(samples: &[u64]) -> u64 {
+    samples.iter().copied().max().unwrap_or(0)
+}
+
+fn usd(units: u64) -> Usd {
+    Usd(i128::from(units) * UNIT)
+}
+
+fn number(at: UnixMillis, width: i64) -> u32 {
+    u32::try_from(at.0.div_euclid(width)).unwrap_or(0)
+}
+
+/// The history of every subject.
+#[derive(Debug)]
+pub struct Histories {
+    subjects: HashMap<Subject, Usual, foldhash::fast::FixedState>,
+    subjects_max: usize,
+    first: UnixMillis,
+}
+
+impl Histories {
+    /// Returns histories of at most `subjects_max` subjects beside the total.
+    pub fn new(subjects_max: usize) -> Self {
+        Self { subjects: HashMap::default(), subjects_max, first: UnixMillis::UNKNOWN }
+    }
+
+    /// Adds spend of a subject; one beyond the cap is only part of the total.
+    pub fn add(&mut self, subject: &Subject, bucket: Bucket, cost: Usd, now: UnixMillis) {
+        if bucket.level <= Level::Hour {
+            self.first = self.first.min(bucket.start());
+        }
+        if let Some(usual) = self.subjects.get_mut(subject) {
+            usual.add(bucket, cost, now);
+        } else if *subject == Subject::Total || self.subjects.len() <= self.subjects_max {
+            let mut usual = Usual::default();
+            usual.add(bucket, cost, now);
+            if !usual.is_empty() {
+                self.subjects.insert(subject.clone(), usual);
+            }
+        }
+    }
+
+    /// Returns what is usual for a subject at `now`. A subject that is new where others have a
+    /// history usually spends nothing.
+    pub fn baseline(&self, subject: &Subject, now: UnixMillis) -> Option<Baseline> {
+        let nothing = Usual::default();
+        // What is older than what is kept is not known either.
+        let first = self.first.max(now.plus(-KEPT_MS));
+        self.subjects.get(subject).unwrap_or(&nothing).baseline(first, now)
+    }
+
+    /// Returns the subjects with any spend that is kept.
+    pub fn subjects(&self) -> impl Iterator<Item = &Subject> {
+        self.subjects.keys()
+    }
+
+    /// Returns the first instant that is known of.
+    pub fn first(&self) -> UnixMillis {
+        self.first
+    }
+
+    /// Forgets what is too old to be compared with.
+    pub fn prune(&mut self, now: UnixMillis) {
+        self.subjects.retain(|_, usual| {
+            usual.prune(now);
+            !usual.is_empty()
+        });
+    }
+}
+
+/// Returns sums of `costs` by subject.
+pub fn by_subject<'s>(
+    costs: impl Iterator<Item = (&'s [Subject], Usd)>,
+) -> BTreeMap<&'s Subject, Usd> {
+    let mut sums: HashMap<&Subject, Usd, foldhash::fast::FixedState> = HashMap::default();
+    for (subjects, cost) in costs {
+        for subject in subjects {
+            *sums.entry(subject).or_default() += cost;
+        }
+    }
+    sums.into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::rollup::HourCuts;
+    use crate::model::money::PICODOLLARS_PER_USD;
+    use proptest::prelude::*;
+
+    /// A Monday at 12:10.
+    const NOW: UnixMillis = UnixMillis(20_780 * DAY_MS + 12 * HOUR_MS + 10 * MINUTE_MS);
+
+    fn dollars(cents: i64) -> Usd {
+        Usd(i128::from(cents) * PICODOLLARS_PER_USD / 100)
+    }
+
+    fn hour(at: UnixMillis) -> Bucket {
+        Bucket::holding(Level::Hour, at, HourCuts::default())
+    }
+
+    /// A history that spends `cents(hours ago)` an hour over so many hours.
+    fn history(hours: i64, cents: impl Fn(i64) -> i64) -> Histories {
+        let mut histories = Histories::new(10);
+        for ago in 1..=hours {
+            let at = NOW.plus(-ago * HOUR_MS);
+            histories.add(&Subject::Total, hour(at), dollars(cents(ago)), NOW);
+        }
+        histories
+    }
+
+    #[test]
+    fn the_same_hours_of_earlier_weeks_are_usual_and_today_is_not() {
+        // 100 cents at this hour of the week, 5 at others, and a mad morning today.
+        let histories = history(24 * 29, |ago| match ago {
+            1..=6 => 90_000,
+            ago if (ago % (7 * 24)) <= 1 => 100,
+            _ => 5,
+        });
+        let baseline = histories.baseline(&Subject::Total, NOW).unwrap();
+        assert_eq!(baseline.history, History::Weeks(4));
+        assert_eq!((baseline.middle, baseline.top), (dollars(100), dollars(150)));
+    }
+
+    #[test]
+    fn one_bad_week_changes_little() {
+        let histories =
+            history(24 * 29, |ago| if (160..180).contains(&ago) { 50_000 } else { 100 });
+        let baseline = histories.baseline(&Subject::Total, NOW).unwrap();
+        assert_eq!(baseline.middle, dollars(100));
+        assert_eq!(baseline.top, dollars(150));
+    }
+
+    #[test]
+    fn less_history_has_a_wider_band_and_none_has_no_baseline() {
+        let top = |hours| {
+            let baseline = history(hours, |_| 100).baseline(&Subject::Total, NOW);
+            baseline.map(|baseline| (baseline.history, baseline.top))
+        };
+        assert_eq!(top(12), None);
+        assert_eq!(top(25), Some((History::Days(1), dollars(400))));
+        assert_eq!(top(24 * 3 + 1), Some((History::Days(3), dollars(300))));
+        assert_eq!(top(24 * 8), Some((History::Weeks(1), dollars(200))));
+        assert_eq!(top(24 * 22), Some((History::Weeks(3), dollars(150))));
+    }
+
+    #[test]
+    fn a_subject_that_is_new_beside_old_ones_usually_spends_nothing() {
+        let histories = history(24 * 29, |_| 100);
+        let new = Subject::Principal("role/new".to_owned());
+        let baseline = histories.baseline(&new, NOW).unwrap();
+        assert_eq!((baseline.middle, baseline.top), (Usd::ZERO, Usd::ZERO));
+    }
+
+    #[test]
+    fn an_hourly_job_is_usual_in_its_five_minutes_and_an_hour_of_trouble_is_not() {
+        let bursts = |cents: &dyn Fn(i64) -> i64| {
+            let mut usual = Usual::default();
+            for ago in 0..26 * 60 {
+                let at = NOW.plus(-ago * MINUTE_MS);
+                let minute = Bucket::holding(Level::Minute, at, HourCuts::default());
+                usual.add(minute, dollars(cents(at.0 / MINUTE_MS)), NOW);
+            }
+            usual.burst_percent(NOW)
+        };
+        assert_eq!(bursts(&|_| 10), 100);
+        assert_eq!(bursts(&|minute| if minute % 60 < 5 { 100 } else { 0 }), 1_200);
+        let trouble = NOW.0 / MINUTE_MS - 5 * 60;
+        assert_eq!(
+            bursts(&|minute| if (trouble..trouble + 30).contains(&minute) { 9_000 } else { 10 }),
+            100
+        );
+    }
+
+    proptest! {
+        /// Replaying the same spend in another order gives the same baseline.
+        #[test]
+        fn the_order_of_what_is_added_changes_nothing(
+            spend in proptest::collection::vec((0i64..40 * 24, 0i64..10_000), 0..80),
+        ) {
+            let build = |spend: &[(i64, i64)]| {
+                let mut histories = Histories::new(10);
+                for &(ago, cents) in spend {
+                    histories.add(&Subject::Total, hour(NOW.plus(-ago * HOUR_MS)), dollars(cents), NOW);
+                }
+                histories.prune(NOW);
+                histories.baseline(&Subject::Total, NOW)
+            };
+            let mut turned = spend.clone();
+            turned.reverse();
+            prop_assert_eq!(build(&spend), build(&turned));
+        }
+
+        #[test]
+        fn the_median_splits_the_samples(samples in proptest::collection::vec(0u64..1_000, 1..20)) {
+            let middle = median(&samples);
+            let below = samples.iter().filter(|&&sample| sample < middle).count();
+            let above = samples.iter().filter(|&&sample| sample > middle).count();
+            prop_assert!(below * 2 <= samples.len() && above * 2 <= samples.len());
+        }
+    }
+}
