@@ -4,6 +4,7 @@
 use jiff::ToSpan;
 use jiff::civil::{Date, Weekday};
 
+use super::pace::BY_MINUTE_MAX_MS;
 use super::zone::{FIRST, LAST, Zone};
 use crate::ledger::rollup::HourCuts;
 use crate::model::time::{DAY_MS, HOUR_MS, MINUTE_MS, UnixMillis};
@@ -40,7 +41,8 @@ pub enum Cycle {
         /// As that of [`Self::Month`].
         day: i8,
     },
-    /// The time before now: a window that moves on by the minute, or by the hour from a day on.
+    /// The time before now: a window whose beginning moves on by the minute, or by the hour where it is
+    /// longer than minutes are looked at.
     Rolling {
         /// How long, in milliseconds; whole minutes.
         ms: i64,
@@ -179,7 +181,7 @@ impl Period {
 fn rolling(ms: i64, at: UnixMillis) -> Interval {
     let end = at.floor(MINUTE_MS).plus(MINUTE_MS);
     // A row by the hour can't be counted in part.
-    let step_ms = if ms < DAY_MS { MINUTE_MS } else { HOUR_MS };
+    let step_ms = if ms <= BY_MINUTE_MAX_MS { MINUTE_MS } else { HOUR_MS };
     Interval { start: end.plus(-ms).floor(step_ms), end }
 }
 

@@ -98,6 +98,18 @@ fn the_level_is_that_of_the_last_week() {
     assert!(dollars(found.low) < 2.5 * week && dollars(found.high) > 3.5 * week, "{found:?}");
 }
 
+/// What began four days ago is no service that rests on all other days of the week.
+#[test]
+fn what_is_new_goes_on_at_its_pace() {
+    let mut track = Track::default();
+    for hour in 56 * 24..60 * 24 {
+        add(&mut track, hour, DOLLAR);
+    }
+    let found = ask(&track, 0, (50, 80), 600.0, START.plus(60 * DAY_MS)).unwrap();
+    assert_eq!(found.method, Method::Pace);
+    assert!((dollars(found.expected) - 24.0 * 24.0).abs() < 1e-6, "{found:?}");
+}
+
 /// Of forty noisy months the band holds most, but not all.
 #[test]
 fn the_band_holds_about_four_of_five_outcomes() {

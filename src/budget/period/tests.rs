@@ -305,6 +305,8 @@ fn a_rolling_period_ends_with_the_minute_of_now() {
     assert!(found.holds(now) && days.longest_ms() >= found.length_ms());
     let hours = Period { cycle: Cycle::Rolling { ms: 6 * HOUR_MS }, zone: Zone::UTC };
     assert_eq!(hours.holding(now).start.second_text(), "2026-11-26T11:52:00Z");
+    let hours = Period { cycle: Cycle::Rolling { ms: 12 * HOUR_MS }, zone: Zone::UTC };
+    assert_eq!(hours.holding(now).start.second_text(), "2026-11-26T05:00:00Z");
 }
 
 #[test]
