@@ -35,6 +35,13 @@ pub struct Known {
     pub cuts_from: UnixMillis,
 }
 
+impl Known {
+    /// Takes note that there is something to know since `at`.
+    pub(super) fn learn(&mut self, at: UnixMillis) {
+        self.from = Some(self.from.map_or(at, |from| from.min(at)));
+    }
+}
+
 impl Track {
     /// Adds a row, or what was added to one.
     pub fn add(&mut self, bucket: Bucket, sums: &Sums, cuts: HourCuts) {

@@ -133,7 +133,7 @@ impl Tracks {
         if bucket.level != Level::Ever {
             self.newest = self.newest.max(bucket.start());
         }
-        self.know_since(bucket.start());
+        self.known.learn(bucket.start());
         if sums.is_empty() {
             return true;
         }
@@ -149,7 +149,7 @@ impl Tracks {
     /// Takes note that everything since `at` is known, though no row as old may come: who only loads
     /// rows since `at` says so if the ledger has older ones.
     pub fn know_since(&mut self, at: UnixMillis) {
-        self.known.from = Some(self.known.from.map_or(at, |from| from.min(at)));
+        self.known.learn(at);
     }
 
     /// Makes hours of old minutes and drops what is older than its rule keeps. Worth a call in some
