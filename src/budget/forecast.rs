@@ -91,7 +91,8 @@ impl Question<'_> {
     /// period, if that is longer), as far as that is known.
     fn since(&self) -> Option<UnixMillis> {
         let looked_at = self.now.floor(HOUR_MS).plus(-HISTORY_MS).min(self.period.start);
-        let first = self.track.first(looked_at, self.now.plus(1));
+        // By the hour, since a minute becomes one.
+        let first = self.track.first(looked_at, self.now.plus(1)).map(|first| first.floor(HOUR_MS));
         self.known.from.map(|from| from.max(first.unwrap_or(from)))
     }
 }

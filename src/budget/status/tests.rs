@@ -75,9 +75,9 @@ fn a_budget_that_is_used_up_says_since_when() {
     let now = at("2026-11-10T12:00:00Z");
     let status = Status::of(&day, &track, &from, now);
     assert!(!status.is_exhausted());
-    // 99 dollars in 12 hours: the last one goes in 7 minutes and 16 seconds.
+    // 99 dollars in the 11 hours since the first row: the last one goes in 6 minutes and 40 seconds.
     let Exhaustion::At(when) = status.exhaustion else { panic!("{status:?}") };
-    assert_eq!(when.second_text(), "2026-11-10T12:07:16Z");
+    assert_eq!(when.second_text(), "2026-11-10T12:06:40Z");
     spend(&mut track, Level::Minute, "2026-11-10T09:31:00Z", 1);
     spend(&mut track, Level::Minute, "2026-11-10T09:40:00Z", 500);
     let status = Status::of(&day, &track, &from, now);
