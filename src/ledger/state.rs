@@ -138,7 +138,7 @@ impl Ledger {
         };
         Booking {
             newest: self.newest,
-            horizons: self.horizons.moved(self.settings.retention, self.settings.cuts, believed),
+            horizons: self.horizons().moved(self.settings.retention, believed),
             ..Booking::default()
         }
     }
@@ -466,9 +466,9 @@ impl Ledger {
         &self.slices
     }
 
-    /// Returns the horizons of the levels.
+    /// Returns the horizons of the levels, with the cuts of the settings from the first moment on.
     pub fn horizons(&self) -> Horizons {
-        self.horizons
+        self.horizons.with_cuts(self.settings.cuts)
     }
 
     /// Returns the latest event time.

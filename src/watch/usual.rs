@@ -252,6 +252,11 @@ impl Histories {
         self.subjects.keys()
     }
 
+    /// Takes note that everything since `at` is known.
+    pub fn know_since(&mut self, at: UnixMillis) {
+        self.first = self.first.min(at);
+    }
+
     /// Returns the first instant that is known of.
     pub fn first(&self) -> UnixMillis {
         self.first
