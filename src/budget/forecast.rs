@@ -163,13 +163,15 @@ impl Shape {
         }
         let count = weeks * HOURS_PER_WEEK;
         let from = to.plus(-(weeks as i64) * WEEK_MS);
-        let mut history = vec![0.0; count];
+        // Whole numbers first: floats would depend on the order and the pieces in which rows came.
+        let mut exact = vec![0_i128; count];
         track.each_within_hours(from, to, |start, sums| {
             let place = usize::try_from((start.0 - from.0) / HOUR_MS).ok();
-            if let Some(hour) = place.and_then(|place| history.get_mut(place)) {
-                *hour += limit.in_unit_of(sums).number() as f64;
+            if let Some(hour) = place.and_then(|place| exact.get_mut(place)) {
+                *hour = hour.saturating_add(limit.in_unit_of(sums).number());
             }
         });
+        let history: Vec<f64> = exact.into_iter().map(|hour| hour as f64).collect();
         let mut hours = [0.0; HOURS_PER_WEEK];
         for week in history.chunks_exact(HOURS_PER_WEEK) {
             for (hour, value) in hours.iter_mut().zip(week) {
