@@ -31,6 +31,10 @@ const STOP_REASONS: &[Field] =
 const LATENCIES: &[Field] =
     &[Field::AppLatency, Field::AppLatencyCamel, Field::AppDuration, Field::AppLatencyPascal];
 const FIRST_TOKENS: &[Field] = &[Field::AppFirstToken, Field::AppTimeToFirstToken];
+/// What the application claims that the call cost.
+pub(super) const CLAIM: Field = Field::AppEstimate;
+/// What is measured of a call beside its counts.
+pub(super) const MEASURED: &[&[Field]] = &[LATENCIES, FIRST_TOKENS, &[Field::AppReasoning, CLAIM]];
 /// What only a failed call has: codes before texts, since they are exact.
 const ERRORS: &[Field] = &[
     Field::ErrorCode,
@@ -97,7 +101,7 @@ pub(super) fn invocation<'l>(draft: &mut Draft<'_, 'l>) -> Result<Invocation<'l>
         has_output_count: usage.has_output,
         latency_ms: first_millis(draft, LATENCIES),
         first_byte_ms: first_millis(draft, FIRST_TOKENS),
-        reported_cost: draft.raw(Field::AppEstimate).and_then(scalar::dollars),
+        reported_cost: draft.raw(CLAIM).and_then(scalar::dollars),
         approximations,
         ..Invocation::new(RecordKind::Application, at, model_id)
     };

@@ -25,6 +25,9 @@ pub struct Invocation<'l> {
     pub region: Option<Cow<'l, str>>,
     /// Id of the request; the same for all logs of one call, another one for each retry.
     pub request_id: Option<Cow<'l, str>>,
+    /// Which of several calls it is that one record tells of, from 1 on; 0 if it is the only one. The
+    /// request id is then that of the record.
+    pub part: u32,
     /// API operation.
     pub operation: Operation,
     /// Model id, profile id or ARN, as logged.
@@ -74,6 +77,7 @@ impl<'l> Invocation<'l> {
             account: None,
             region: None,
             request_id: None,
+            part: 0,
             operation: Operation::Unknown,
             model_id,
             invoked_model_id: None,

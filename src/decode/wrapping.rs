@@ -18,7 +18,7 @@ use flate2::read::MultiGzDecoder;
 use super::json::{self, Root};
 use super::paths::Field;
 use super::signal::{self, Context, Found, SignalRecord};
-use super::{Decoder, Invocation, Refused, Reject, is_blank, prefix, scalar};
+use super::{Decoder, Invocation, Refused, Reject, is_blank, parallel, prefix, scalar};
 use crate::model::names::Approximation;
 use crate::model::time::UnixMillis;
 
@@ -115,6 +115,11 @@ pub(super) fn unwrap(decoder: &mut Decoder, line: &[u8], visit: &mut impl FnMut(
 /// Does the same for a line that was just walked over and is an object, but no record.
 pub(super) fn unwrap_object(decoder: &mut Decoder, line: &[u8], visit: &mut impl FnMut(Item<'_>)) {
     Unwrap { decoder, visit, inflated: 0 }.wrapping(line, Around::default());
+}
+
+/// Does the same for a line that was just walked over and whose counts are none of a single call.
+pub(super) fn unwrap_calls(decoder: &mut Decoder, line: &[u8], visit: &mut impl FnMut(Item<'_>)) {
+    Unwrap { decoder, visit, inflated: 0 }.calls(line, Around::default());
 }
 
 impl<V: FnMut(Item<'_>)> Unwrap<'_, V> {
@@ -221,7 +226,16 @@ impl<V: FnMut(Item<'_>)> Unwrap<'_, V> {
         match self.decoder.draft(object).finish() {
             Ok(invocation) => self.record(invocation, around),
             Err(Reject::UnknownKind) => self.wrapping(object, around),
+            Err(Reject::BadTokenCount) => self.calls(object, around),
             Err(reject) => self.reject(reject, object),
+        }
+    }
+
+    /// Shows the calls of an object that was walked over and whose counts are none of a single call.
+    fn calls(&mut self, object: &[u8], around: Around<'_>) {
+        match parallel::calls(self.decoder, object) {
+            Some(calls) => calls.into_iter().for_each(|call| self.record(call, around)),
+            None => self.reject(Reject::BadTokenCount, object),
         }
     }
 
