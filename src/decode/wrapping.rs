@@ -67,7 +67,9 @@ struct Around<'a> {
     owner: Option<&'a str>,
     /// The log group that the event is of.
     log_group: Option<&'a str>,
-    /// When the event was written, if what holds it tells.
+    /// When the event was written, as what holds it tells: read only for records without a time.
+    time: Option<&'a [u8]>,
+    /// The same as a wrapping further out tells.
     at: Option<UnixMillis>,
     /// Whether events were left out of what holds this one.
     sampled: bool,
@@ -93,6 +95,16 @@ impl<'a> Around<'a> {
     fn account(&self) -> Option<Cow<'static, str>> {
         let is_account = |id: &&str| id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_digit());
         self.owner.filter(is_account).map(|owner| Cow::Owned(owner.to_owned()))
+    }
+
+    /// Returns when the event was written, if what is around it tells.
+    fn at(&self) -> Option<UnixMillis> {
+        self.time.and_then(time_of).or(self.at)
+    }
+
+    /// Returns the same for a list of events, each of which may have a time of its own.
+    fn of_list(self) -> Self {
+        Self { time: None, at: self.at(), ..self }
     }
 
     fn context(&self) -> Context<'a> {
@@ -243,7 +255,9 @@ impl<V: FnMut(Item<'_>)> Unwrap<'_, V> {
         if invocation.account.is_none() {
             invocation.account = around.account();
         }
-        if let (UnixMillis::UNKNOWN, Some(at)) = (invocation.at, around.at) {
+        if invocation.at == UnixMillis::UNKNOWN
+            && let Some(at) = around.at()
+        {
             invocation.at = at;
             invocation.approximations.remove(Approximation::TimeUnknown);
         }
@@ -257,7 +271,7 @@ impl<V: FnMut(Item<'_>)> Unwrap<'_, V> {
     fn found(&mut self, found: Found<'_>, part: &[u8], around: Around<'_>) {
         match found {
             Found::Signal(mut signal) => {
-                signal.at = signal.at.or(around.at);
+                signal.at = signal.at.or_else(|| around.at());
                 if signal.account.is_none() {
                     signal.account = around.account();
                 }
@@ -347,13 +361,14 @@ impl<V: FnMut(Item<'_>)> Unwrap<'_, V> {
     /// Takes apart the events of an envelope, of a page of events, or of a live tail: the list of them
     /// at `field` of an object that was just walked over.
     fn events(&mut self, object: &[u8], field: Field, around: Around<'_>) {
+        let around = around.of_list();
         let events = self.decoder.slots.take_events();
         match events.of(field) {
             Some([]) => (self.visit)(Item::Ignored),
             Some(list) => {
                 for event in list {
-                    let at = event.time(object).and_then(time_of).or(around.at);
-                    self.event(event.message(object), event.id(object), Around { at, ..around });
+                    let around = Around { time: event.time(object), ..around };
+                    self.event(event.message(object), event.id(object), around);
                 }
             }
             None => self.many_events(self.decoder.raw(object, field).unwrap_or(&[]), around),
@@ -366,9 +381,8 @@ impl<V: FnMut(Item<'_>)> Unwrap<'_, V> {
         let mut events = json::elements(events);
         while let Some((_, event)) = self.decoder.walk_next(&mut events) {
             let message = self.decoder.raw(event, Field::EventMessage);
-            let time = self.decoder.raw(event, Field::Timestamp);
-            let at = time.and_then(time_of).or(around.at);
-            self.event(message, self.decoder.raw(event, Field::EventId), Around { at, ..around });
+            let around = Around { time: self.decoder.raw(event, Field::Timestamp), ..around };
+            self.event(message, self.decoder.raw(event, Field::EventId), around);
         }
     }
 
@@ -433,9 +447,7 @@ impl<V: FnMut(Item<'_>)> Unwrap<'_, V> {
             return self.message(inner, around);
         }
         let mut text = self.decoder.spare.pop().unwrap_or_default();
-        text.clear();
-        json::unescape_into(inner, &mut text);
-        self.message(&text, around);
+        self.message(json::unescape_in(inner, &mut text), around);
         self.keep(text);
     }
 

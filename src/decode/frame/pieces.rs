@@ -81,7 +81,8 @@ impl<'l> Piece<'l> {
     fn text(&self) -> Cow<'l, [u8]> {
         if self.is_docker && self.raw.contains(&b'\\') {
             let mut text = Vec::new();
-            json::unescape_into(self.raw, &mut text);
+            let length = json::unescape_in(self.raw, &mut text).len();
+            text.truncate(length);
             Cow::Owned(text)
         } else if self.is_docker || self.is_partial {
             Cow::Borrowed(self.raw)
