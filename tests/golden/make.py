@@ -315,7 +315,7 @@ def lambdas():
     text.line("unknown", "ignored", 3)
     text.signal('lambda_invocations_total{outcome="timeout"}')
     text.signal('lambda_init_duration_seconds_count{function="unknown"}')
-    text.signal('lambda_invocations_total{outcome="ok"}')
+    text.signal('lambda_invocations_total{outcome="unknown"}')
     text.signal('log_errors_total{model="unknown",outcome="timeout"}')
     system.line("lambda", count=3)
     system.line("unknown", "ignored")
