@@ -8,6 +8,8 @@
 
 #[cfg(test)]
 mod agreement;
+#[cfg(test)]
+mod any_wrapping;
 mod application;
 #[cfg(test)]
 mod application_spellings;

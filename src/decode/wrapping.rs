@@ -156,7 +156,11 @@ impl<V: FnMut(Item<'_>)> Unwrap<'_, V> {
             _ => match prefix::payload(text) {
                 Some(payload) => {
                     let event_id = payload.event_id.or(around.event_id);
-                    self.message(payload.text, Around { event_id, ..deeper });
+                    let (time, at) = match payload.at {
+                        None => (around.time, around.at),
+                        at => (None, at),
+                    };
+                    self.message(payload.text, Around { event_id, at, time, ..deeper });
                 }
                 None if prefix::is_empty_page(text) || prefix::is_heading(text) => {
                     (self.visit)(Item::Ignored);

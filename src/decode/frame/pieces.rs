@@ -57,6 +57,13 @@ fn ends_in_line_feed(inner: &[u8]) -> bool {
     })
 }
 
+/// Returns the time and the text of a line of CRI, unless the text is blank.
+pub(in crate::decode) fn container_text(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    let text = cri(line)?.raw;
+    let time = line.split(|&byte| byte == b' ').next()?;
+    (!text.trim_ascii().is_empty()).then_some((time, text))
+}
+
 /// `2024-05-14T09:12:00.123456789Z stdout F text`.
 fn cri(line: &[u8]) -> Option<Piece<'_>> {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
