@@ -6,7 +6,8 @@
 //! sentence for a record.
 
 use super::draft::believed;
-use super::{frame, is_blank, json};
+use super::wrapping::begins_json;
+use super::{frame, is_blank, json, signal};
 use crate::model::time::UnixMillis;
 
 /// Longest text in front of JSON: a time, a stream or host name of up to 512 bytes, a logger.
@@ -30,7 +31,9 @@ pub(super) fn payload(line: &[u8]) -> Option<Payload<'_>> {
     if let Some(event) = line.strip_prefix(b"EVENTS\t") {
         return event_of_page(event);
     }
-    if let Some((time, text)) = frame::container_text(line) {
+    if let Some((time, text)) = frame::container_text(line)
+        && is_message(text)
+    {
         let at = std::str::from_utf8(time).ok().and_then(UnixMillis::parse_rfc3339);
         let at = at.and_then(|at| believed(at).ok());
         return Some(Payload { text, event_id: None, at });
@@ -46,6 +49,15 @@ pub(super) fn payload(line: &[u8]) -> Option<Payload<'_>> {
         }
     }
     None
+}
+
+/// Tells whether what a container wrote is something by itself; other text is no more than a log line.
+fn is_message(text: &[u8]) -> bool {
+    let start = text.trim_ascii_start();
+    begins_json(start)
+        || start.starts_with(b"EVENTS\t")
+        || begins_like_a_log_line(start)
+        || signal::of_text(&String::from_utf8_lossy(text), &signal::Context::default()).is_some()
 }
 
 /// Tells whether a line of a page in text form names streams or pages and no event.
@@ -188,9 +200,12 @@ mod tests {
             let expected = Some(Payload { text: text.as_bytes(), event_id: None, at });
             assert_eq!(payload(line.as_bytes()), expected, "{line}");
         }
-        for line in
-            ["2024-05-14T09:12:03Z stdout F ", "2024-05-14T09:12:03Z stdlog F x", "stdout F x"]
-        {
+        for line in [
+            "2024-05-14T09:12:03Z stdout F ",
+            "2024-05-14T09:12:03Z stdout F no more",
+            "2024-05-14T09:12:03Z stdlog F x",
+            "stdout F x",
+        ] {
             assert_eq!(payload(line.as_bytes()), None, "{line}");
         }
     }
