@@ -4,6 +4,8 @@
 //! Records come from the small logs of each shape, wrappings from `wrapped`. What a wrapping tells beside
 //! (account, time of the event) may fill a gap of the record and change nothing that it says itself.
 
+use std::borrow::Cow;
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -35,8 +37,8 @@ type Layout = fn(&[String]) -> String;
 
 /// Layouts that take any lines.
 const OF_LINES: &[(&str, Layout)] = &[
-    ("lines", |lines| lines.concat_lines("\n")),
-    ("lines of another system", |lines| lines.concat_lines("\r\n")),
+    ("lines", |lines| ended(lines, "\n")),
+    ("lines of another system", |lines| ended(lines, "\r\n")),
     ("docker in pieces", |lines| {
         let piece = |text: &str| {
             json!({"log": text, "stream": "stdout", "time": "2026-09-02T14:00:01.5Z"}).to_string()
@@ -78,14 +80,9 @@ const OF_JSON: &[(&str, Layout)] = &[
     }),
 ];
 
-trait ConcatLines {
-    fn concat_lines(&self, end: &str) -> String;
-}
-
-impl ConcatLines for [String] {
-    fn concat_lines(&self, end: &str) -> String {
-        self.iter().map(|line| format!("{line}{end}")).collect()
-    }
+/// The lines, each with this end.
+fn ended(lines: &[String], end: &str) -> String {
+    lines.iter().flat_map(|line| [line.as_str(), end]).collect()
 }
 
 fn pretty(line: &str) -> String {
@@ -122,7 +119,7 @@ impl Shown {
         match item {
             Item::Record { mut invocation, .. } => {
                 let at = Some(invocation.at).filter(|at| *at != UnixMillis::UNKNOWN);
-                let account = invocation.account.take().map(|account| account.into_owned());
+                let account = invocation.account.take().map(Cow::into_owned);
                 invocation.at = UnixMillis::UNKNOWN;
                 let mut approximations: Approximations = invocation.approximations;
                 approximations.remove(Approximation::TimeUnknown);
@@ -131,7 +128,7 @@ impl Shown {
             }
             Item::Signal { mut signal, .. } => {
                 let (at, account) = (signal.at.take(), signal.account.take());
-                let account = account.map(|account| account.into_owned());
+                let account = account.map(Cow::into_owned);
                 Some(Self { what: format!("{signal:?}"), at, account })
             }
             Item::Rejected { reject, .. } => {

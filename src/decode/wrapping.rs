@@ -160,7 +160,7 @@ impl<V: FnMut(Item<'_>)> Unwrap<'_, V> {
                         None => (around.time, around.at),
                         at => (None, at),
                     };
-                    self.message(payload.text, Around { event_id, at, time, ..deeper });
+                    self.message(payload.text, Around { event_id, time, at, ..deeper });
                 }
                 None if prefix::is_empty_page(text) || prefix::is_heading(text) => {
                     (self.visit)(Item::Ignored);
