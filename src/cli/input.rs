@@ -17,9 +17,10 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::failure::Failure;
+use super::table::grouped;
 use crate::config::FileSourceConfig;
 use crate::source::file::lines::{Admitted, LineChunks};
-use crate::source::file::{decoded_reader, files_of};
+use crate::source::file::{decoded_reader, files_of, is_delivery_noise};
 
 /// Bytes read at a time: few enough that a chunk and what is made of it stay in a core's own cache
 /// until they are done with.
@@ -35,6 +36,8 @@ pub(super) struct Inputs {
     names: Vec<String>,
     /// Which of the names or sources that were asked for each input belongs to.
     owners: Vec<usize>,
+    /// Files left out, by the name or source that they belong to: they hold no records by their place.
+    noise: Vec<usize>,
     state: Mutex<State>,
     bytes: Option<u64>,
 }
@@ -70,34 +73,38 @@ enum Work {
 impl Inputs {
     /// Finds the files. A name that is not a file is taken for a glob.
     pub(super) fn open(names: &[String]) -> Result<Self, Failure> {
-        let (mut inputs, mut owners) = (Vec::new(), Vec::new());
-        for (owner, name) in names.iter().enumerate() {
+        let (mut inputs, mut owners, mut noise) = (Vec::new(), Vec::new(), vec![0; names.len()]);
+        for ((owner, name), noise) in names.iter().enumerate().zip(&mut noise) {
             if name == "-" {
                 inputs.push(Input::Stdin);
             } else {
-                for path in expand(name)? {
+                let found = expand(name)?;
+                let all = found.len();
+                for path in found.into_iter().filter(|path| !is_delivery_noise(path)) {
                     inputs.push(Input::File { path, line_bytes_max: LINE_BYTES_MAX });
                 }
+                *noise = all + owners.len() - inputs.len();
             }
             owners.resize(inputs.len(), owner);
         }
-        Ok(Self { owners, ..Self::new(inputs)? })
+        Ok(Self { owners, noise, ..Self::new(inputs)? })
     }
 
     /// Takes the files that the globs of these sources match now, a file of two sources once. What
     /// can't be listed makes [`Self::finish`] fail.
     pub(super) fn of_sources(sources: &[FileSourceConfig]) -> Result<Self, Failure> {
         let (mut inputs, mut failed) = (Vec::new(), Vec::new());
-        let (mut known, mut owners) = (HashSet::new(), Vec::new());
+        let (mut known, mut owners, mut noise) = (HashSet::new(), Vec::new(), Vec::new());
         for (owner, source) in sources.iter().enumerate() {
-            let (paths, problems) = files_of(source);
-            failed.extend(problems.iter().map(ToString::to_string));
-            for path in paths.into_iter().filter(|path| known.insert(path.clone())) {
+            let matched = files_of(source);
+            failed.extend(matched.problems.iter().map(ToString::to_string));
+            noise.push(matched.noise);
+            for path in matched.paths.into_iter().filter(|path| known.insert(path.clone())) {
                 inputs.push(Input::File { path, line_bytes_max: source.line_bytes_max });
             }
             owners.resize(inputs.len(), owner);
         }
-        let mut all = Self { owners, ..Self::new(inputs)? };
+        let mut all = Self { owners, noise, ..Self::new(inputs)? };
         all.state.get_mut().unwrap_or_else(PoisonError::into_inner).failed = failed;
         Ok(all)
     }
@@ -119,7 +126,8 @@ impl Inputs {
         let names = inputs.iter().map(Input::name).collect();
         let waiting = inputs.into_iter().enumerate().collect();
         let state = State { waiting, shared: None, done: Vec::new(), failed: Vec::new() };
-        Ok(Self { names, owners: Vec::new(), state: Mutex::new(state), bytes })
+        let (owners, noise) = (Vec::new(), Vec::new());
+        Ok(Self { names, owners, noise, state: Mutex::new(state), bytes })
     }
 
     /// Returns what the inputs are called, in their order.
@@ -130,6 +138,25 @@ impl Inputs {
     /// Returns the place of the name or source, of those asked for, that an input belongs to.
     pub(super) fn owner_of(&self, input: usize) -> usize {
         self.owners.get(input).copied().unwrap_or(0)
+    }
+
+    /// Returns how many files of a name or source, of those asked for, are left out since they hold no
+    /// records by their place.
+    pub(super) fn noise_of(&self, owner: usize) -> usize {
+        self.noise.get(owner).copied().unwrap_or(0)
+    }
+
+    /// Returns a line that says how many files are left out, or nothing if none is.
+    pub(super) fn noise_text(&self) -> String {
+        match self.noise.iter().sum::<usize>() {
+            0 => String::new(),
+            1 => "1 file left out: it holds no records but bodies or a marker of a delivery\n"
+                .to_owned(),
+            files => format!(
+                "{} files left out: they hold no records but bodies and markers of a delivery\n",
+                grouped(files as u64)
+            ),
+        }
     }
 
     /// Returns how many bytes there are to read, if that is known.

@@ -32,7 +32,7 @@ pub(super) fn scan(args: &ScanArgs) -> Result<(), Failure> {
     bar.finish_and_clear();
     let groups = Groups::merged(parts);
     let page = match args.format {
-        Format::Table => print::table(&by, &groups, &tally),
+        Format::Table => print::table(&by, &groups, &tally) + &inputs.noise_text(),
         Format::Json => print::json(&by, &groups, &tally)?,
         Format::Csv => print::csv(&by, &groups, &tally),
     };

@@ -12,7 +12,7 @@ use super::paths::Field;
 use super::slots::FieldSet;
 use super::{Approximations, Invocation, Reject, scalar, usage};
 use crate::model::error_class::{self, ErrorClass};
-use crate::model::names::{Approximation, Operation, Outcome, RecordKind, StopReason, Tier};
+use crate::model::names::{Approximation, RecordKind, StopReason};
 use crate::model::time::UnixMillis;
 use crate::model::tokens::TokenClass;
 
@@ -31,6 +31,10 @@ const STOP_REASONS: &[Field] =
 const LATENCIES: &[Field] =
     &[Field::AppLatency, Field::AppLatencyCamel, Field::AppDuration, Field::AppLatencyPascal];
 const FIRST_TOKENS: &[Field] = &[Field::AppFirstToken, Field::AppTimeToFirstToken];
+/// What the application claims that the call cost.
+pub(super) const CLAIM: Field = Field::AppEstimate;
+/// What is measured of a call beside its counts.
+pub(super) const MEASURED: &[&[Field]] = &[LATENCIES, FIRST_TOKENS, &[Field::AppReasoning, CLAIM]];
 /// What only a failed call has: codes before texts, since they are exact.
 const ERRORS: &[Field] = &[
     Field::ErrorCode,
@@ -80,24 +84,14 @@ pub(super) fn invocation<'l>(draft: &mut Draft<'_, 'l>) -> Result<Invocation<'l>
         return Err(Reject::MissingField);
     }
     let stop_reason = first_text(draft, STOP_REASONS).map(|reason| StopReason::from_log(&reason));
-    let outcome = match error {
-        Some(error) => error.outcome,
-        None if stop_reason.is_some_and(StopReason::is_filtered) => Outcome::Filtered,
-        None => Outcome::Ok,
-    };
     let arn = |&field: &Field| draft.text(field).filter(|text| text.starts_with("arn:"));
-    Ok(Invocation {
-        kind: RecordKind::Application,
-        at,
+    let call = Invocation {
         account: first_text(draft, &[Field::AppAccountId, Field::AccountId]),
         region: first_text(draft, &[Field::Region, Field::AppRegion]),
         // Neither `requestId` nor `aws_request_id`: in Lambda's own JSON logs (Lambda developer guide,
         // `monitoring-cloudwatchlogs-logformat`) they name a run of a function, which all its calls
         // share, so all but one would be taken for duplicates.
         request_id: draft.text(Field::AppRequestId),
-        operation: Operation::Unknown,
-        model_id,
-        invoked_model_id: None,
         identity_arn: CALLERS.iter().filter(|&&field| draft.has(field)).find_map(arn),
         attributes: draft.attribute_values(),
         tokens: usage.tokens,
@@ -105,17 +99,13 @@ pub(super) fn invocation<'l>(draft: &mut Draft<'_, 'l>) -> Result<Invocation<'l>
             .hint(Field::AppReasoning)
             .map_or(0, |reasoning| reasoning.min(usage.tokens.get(TokenClass::Output))),
         has_output_count: usage.has_output,
-        max_tokens: None,
-        tier: Tier::Standard,
-        outcome,
-        error_code: error.map(|error| error.code),
-        retries_exhausted: error.and_then(|error| error.retries_exhausted),
-        stop_reason,
         latency_ms: first_millis(draft, LATENCIES),
         first_byte_ms: first_millis(draft, FIRST_TOKENS),
-        reported_cost: draft.raw(Field::AppEstimate).and_then(scalar::dollars),
+        reported_cost: draft.raw(CLAIM).and_then(scalar::dollars),
         approximations,
-    })
+        ..Invocation::new(RecordKind::Application, at, model_id)
+    };
+    Ok(call.ended(error, stop_reason))
 }
 
 fn first_text<'l>(draft: &Draft<'_, 'l>, fields: &[Field]) -> Option<Cow<'l, str>> {

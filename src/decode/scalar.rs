@@ -41,18 +41,25 @@ const EPOCH_MILLIS_MIN: i64 = 100_000_000_000;
 /// Reads an instant as a JSON number of seconds or milliseconds since 1970, told apart by their size.
 /// Digits below a millisecond are cut.
 pub(super) fn epoch(raw: &[u8]) -> Option<UnixMillis> {
-    let text = std::str::from_utf8(raw).ok()?;
-    let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
-    let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    if !is_digits(whole) || !is_digits(decimals) {
+    let length = raw.iter().position(|&byte| byte == b'.');
+    let (whole, decimals) = match length {
+        Some(length) => (raw.get(..length)?, raw.get(length + 1..)?),
+        None => (raw, &[][..]),
+    };
+    // More digits are of no time that anybody means.
+    if !(1..=18).contains(&whole.len()) || !decimals.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    let number: i64 = whole.parse().ok()?;
+    let mut number = 0;
+    for &byte in whole {
+        number = number * 10 + digit(byte)?;
+    }
+    let number = i64::try_from(number).ok()?;
     if number >= EPOCH_MILLIS_MIN {
         return Some(UnixMillis(number));
     }
     let mut millis = 0;
-    for (&byte, unit) in decimals.as_bytes().iter().zip([100, 10, 1]) {
+    for (&byte, unit) in decimals.iter().zip([100, 10, 1]) {
         millis += i64::try_from(digit(byte)?).ok()? * unit;
     }
     Some(UnixMillis(number * 1000 + millis))

@@ -183,6 +183,19 @@ impl Slots {
         place.map(|place| place.start as usize..place.end as usize)
     }
 
+    /// Puts another value of the line, or none, in the place of a field.
+    pub(super) fn put(&mut self, field: Field, value: Option<Range<usize>>) {
+        self.present.remove(field);
+        let place = value.and_then(|value| {
+            let (start, end) = (u32::try_from(value.start).ok()?, u32::try_from(value.end).ok()?);
+            Some(Place { start, end })
+        });
+        if let (Some(place), Some(known)) = (place, self.fields.get_mut(field as usize)) {
+            *known = place;
+            self.present.insert(field as Slot);
+        }
+    }
+
     /// Takes the events that were found, for who goes through them while other lines are walked over.
     pub(super) fn take_events(&mut self) -> Events {
         std::mem::take(&mut self.events)

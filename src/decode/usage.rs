@@ -121,6 +121,17 @@ pub(super) fn is_there(draft: &Draft<'_, '_>) -> bool {
     draft.has_any(ANY)
 }
 
+/// Returns the counts of a call in all spellings; some come more than once.
+pub(super) fn counts() -> impl Iterator<Item = Field> {
+    SPELLINGS.iter().flat_map(|(_, spelling)| {
+        let Spelling { input, output, total, cache_read, cache_write, cached, parts, .. } =
+            spelling;
+        let parts = parts.map(|(short, long)| [short, long]);
+        let further = cached.iter().copied().chain(parts.into_iter().flatten());
+        [*input, *output, *total, *cache_read, *cache_write].into_iter().chain(further)
+    })
+}
+
 /// Reads what a call used, and adds what had to be assumed to `approximations`.
 pub(super) fn read(
     draft: &Draft<'_, '_>,

@@ -291,7 +291,8 @@ impl Rater {
     fn id(&mut self, invocation: &Invocation<'_>, event_id: Option<&str>) -> (Option<u64>, bool) {
         self.id_text.clear();
         if let Some(request_id) = invocation.request_id.as_deref() {
-            if is_uuid(request_id) {
+            // Of several calls in one record no other log names a single one by this id.
+            if is_uuid(request_id) && invocation.part == 0 {
                 // No account begins with this.
                 self.id_text.push(2);
                 self.id_text.extend_from_slice(request_id.as_bytes());
@@ -309,6 +310,11 @@ impl Rater {
             let Some(event_id) = event_id else { return (None, false) };
             self.id_text.push(0);
             self.id_text.extend_from_slice(event_id.as_bytes());
+        }
+        if invocation.part > 0 {
+            // No id has this byte, which no UTF-8 has.
+            self.id_text.push(0xFF);
+            self.id_text.extend_from_slice(&invocation.part.to_le_bytes());
         }
         (Some(seeded_hash(&self.id_text, self.rules.seed)), false)
     }

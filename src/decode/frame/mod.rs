@@ -24,6 +24,7 @@ mod tests;
 use std::ops::Range;
 
 pub use cut::{Cut, Rule, cut};
+pub(super) use pieces::container_text;
 pub use pieces::{Part, is_leftover, parts};
 
 /// Bytes to decode at once.

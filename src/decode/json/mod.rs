@@ -18,7 +18,7 @@ use std::ops::Range;
 
 pub(super) use elements::{Elements, document_end, elements};
 pub(super) use resume::{Resume, Step};
-pub(super) use text::{string, unescape_into};
+pub(super) use text::{string, unescape_in};
 pub(super) use trie::{Edge, Slot, Trie, TrieBuilder};
 pub(super) use walk::Walker;
 
