@@ -138,6 +138,25 @@ impl<R: Read> LineChunks<R> {
         }
     }
 
+    /// Says that the reader begins at `at` in its input, at the start of a unit.
+    #[must_use]
+    pub fn beginning_at(self, at: u64) -> Self {
+        Self { at, ..self }
+    }
+
+    /// Returns the longest line that is not left out.
+    pub fn line_bytes_max(&self) -> usize {
+        self.line_bytes_max
+    }
+
+    /// Reads `reader` next, which begins at `at` in its input, and keeps the memory. What was not
+    /// read to its end before is dropped.
+    pub fn restart(&mut self, reader: R, at: u64) {
+        self.carry.clear();
+        (self.reader, self.at, self.mid_line) = (reader, at, false);
+        (self.searched, self.oversized, self.ended) = (0, 0, false);
+    }
+
     /// Returns the next whole units, or `None` after the last one.
     ///
     /// The last line of the input is returned also without a line feed. Fails as the reader
@@ -213,14 +232,28 @@ impl<R: Read> LineChunks<R> {
 
     /// Reads until `wanted` bytes are carried or the input ends.
     fn fill(&mut self, wanted: usize) -> io::Result<()> {
-        let missing = wanted.saturating_sub(self.carry.len());
-        if missing > 0 && !self.ended {
-            let wanted = u64::try_from(missing).unwrap_or(u64::MAX);
-            self.carry.reserve(missing);
-            let read = self.reader.by_ref().take(wanted).read_to_end(&mut self.carry)?;
-            self.ended = read < missing;
+        let mut filled = self.carry.len();
+        if filled >= wanted || self.ended {
+            return Ok(());
         }
-        Ok(())
+        // Read at once: `read_to_end` feels its way from small reads to larger ones each time.
+        self.carry.resize(wanted, 0);
+        let result = loop {
+            let Some(space) = self.carry.get_mut(filled..).filter(|space| !space.is_empty()) else {
+                break Ok(());
+            };
+            match self.reader.read(space) {
+                Ok(0) => {
+                    self.ended = true;
+                    break Ok(());
+                }
+                Ok(read) => filled = filled.saturating_add(read),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => break Err(error),
+            }
+        };
+        self.carry.truncate(filled);
+        result
     }
 }
 
