@@ -1,12 +1,15 @@
-//! The tables behind [`super::seen`]: which ids are known, and the slot of each, in 7 bytes and a
+//! The tables behind [`super::seen`]: which ids are known, and the slot of each, in 9 bytes and a
 //! megabyte.
 //!
 //! Nearly all ids lie *settled*: without gaps, in runs of those that share their upper 16 bits. The
 //! run tells these, so the other 44 bits and the 4 of the slot fit into six bytes. New ids gather in
 //! a small open table and are merged when they are few among all, in place: growth never holds
-//! the ids twice. It must never drop an id that it was not told to drop.
+//! the ids twice. Nearly all ids that are looked for are new, which a filter tells in one look. It
+//! must never drop an id that it was not told to drop.
 
 use std::hint::black_box;
+
+use super::id_filter::Filter;
 
 /// Bits of an entry that name its slot; the rest are the id.
 pub(super) const SLOT_BITS: u32 = 4;
@@ -20,19 +23,20 @@ const FRESH_MIN: usize = 80_000;
 const SETTLED_PER_FRESH: usize = 32;
 /// Places of the smallest open table.
 const PLACES_MIN: usize = 1 << 13;
-/// Settled ids in one line of the processor's cache.
-const PER_LINE: usize = 16;
 
 /// Ids, each with a slot.
 #[derive(Debug)]
 pub(super) struct IdTable {
     settled: Settled,
     fresh: Fresh,
+    /// Holds every id of both.
+    filter: Filter,
 }
 
 impl IdTable {
     pub(super) fn new() -> Self {
-        Self { settled: Settled::new(), fresh: Fresh::new(PLACES_MIN) }
+        let filter = Filter::for_ids(0);
+        Self { settled: Settled::new(), fresh: Fresh::new(PLACES_MIN), filter }
     }
 
     /// Merges the new ids into the settled ones if they are many.
@@ -47,14 +51,13 @@ impl IdTable {
     /// Brings what a search for `id` reads into the processor's cache. Each search waits for memory;
     /// many of these wait at the same time.
     pub(super) fn touch(&self, id: u64) {
-        let lines = self.settled.middle_of(id).iter().step_by(PER_LINE);
         let fresh = self.fresh.places.get(home(id, self.fresh.places.len()));
-        black_box((lines.fold(0, |all, first| all ^ first), fresh.copied()));
+        black_box((self.filter.may_hold(id), fresh.copied()));
     }
 
     /// Tells whether `id` is among the settled ids.
     pub(super) fn is_settled(&self, id: u64) -> bool {
-        self.settled.holds(id)
+        self.filter.may_hold(id) && self.settled.holds(id)
     }
 
     /// Tells whether `id` was added since the last merge.
@@ -64,7 +67,22 @@ impl IdTable {
 
     /// Adds an entry, which is an id with its slot in the low bits, unless its id is fresh.
     pub(super) fn add(&mut self, entry: u64) -> bool {
-        self.fresh.add(entry)
+        let is_new = self.fresh.add(entry);
+        if is_new {
+            self.filter.note(entry);
+        }
+        if self.filter.is_full() {
+            self.renew_filter();
+        }
+        is_new
+    }
+
+    /// Makes a filter that holds nothing of what was dropped.
+    #[cold]
+    fn renew_filter(&mut self) {
+        let mut filter = Filter::for_ids(self.settled.middle.len() + self.fresh.used);
+        self.settled.entries().chain(self.fresh.entries()).for_each(|entry| filter.note(entry));
+        self.filter = filter;
     }
 
     /// Drops all ids of a slot.
@@ -76,11 +94,12 @@ impl IdTable {
 
     /// Returns the bytes that the tables hold.
     pub(super) fn bytes(&self) -> usize {
-        let Self { settled, fresh } = self;
+        let Self { settled, fresh, filter } = self;
         settled.middle.capacity() * size_of::<u32>()
             + settled.low.capacity() * size_of::<u16>()
             + settled.starts.capacity() * size_of::<u32>()
             + fresh.places.capacity() * size_of::<u64>()
+            + filter.bytes()
     }
 }
 
@@ -109,6 +128,19 @@ impl Settled {
     fn middle_of(&self, id: u64) -> &[u32] {
         let (from, to) = self.bounds(run_of(id));
         self.middle.get(from..to).unwrap_or(&[])
+    }
+
+    fn entries(&self) -> impl Iterator<Item = u64> {
+        let of_run = |run: usize| {
+            let (from, to) = self.bounds(run);
+            let (middle, low) = (self.middle.get(from..to), self.low.get(from..to));
+            let both = middle.unwrap_or(&[]).iter().zip(low.unwrap_or(&[]));
+            both.map(move |(&middle, &low)| {
+                let upper = (run as u64) << (u64::BITS - RUN_BITS);
+                upper | u64::from(middle) << u16::BITS | u64::from(low)
+            })
+        };
+        (0..RUNS).flat_map(of_run)
     }
 
     fn holds(&self, id: u64) -> bool {

@@ -49,6 +49,8 @@ pub struct Rules {
 pub struct Meter {
     decoder: Decoder,
     rater: Rater,
+    /// Entries that the next batch may have.
+    entries_expected: usize,
 }
 
 /// What rates records once they are decoded.
@@ -150,7 +152,7 @@ impl Meter {
             id_text: Vec::new(),
             batch: 0,
         };
-        Self { decoder, rater }
+        Self { decoder, rater, entries_expected: 0 }
     }
 
     /// Rates `lines`, which end in line feeds (the last one may not) but for those in `frames`.
@@ -165,8 +167,11 @@ impl Meter {
         frames: &[Range<usize>],
         see: impl FnMut(&Seen<'_>),
     ) -> Rated {
-        let mut rated = Rated::default();
+        let entries = Vec::with_capacity(self.entries_expected);
+        let mut rated = Rated { entries, ..Rated::default() };
         self.rate_all(lines, frames, &mut rated, see);
+        // The next batch is mostly as large, and to grow into it would copy it all again.
+        self.entries_expected = rated.entries.len() + rated.entries.len() / 16;
         rated
     }
 

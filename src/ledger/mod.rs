@@ -11,6 +11,7 @@ pub mod cells;
 pub mod counts;
 pub mod delta;
 pub mod histogram;
+mod id_filter;
 mod id_table;
 pub mod meter;
 pub mod position;
