@@ -198,6 +198,7 @@ fn rules(config: &Config, book: Arc<crate::price::Book>, books: &Books) -> Rules
         attributes: config.labels.attributes.clone().into(),
         formats: config.formats.clone().into(),
         seed: books.store.identity().seed,
+        ids: true,
         plain: false,
     }
 }

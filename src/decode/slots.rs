@@ -44,6 +44,11 @@ impl FieldSet {
         })
     }
 
+    pub(super) const fn union(self, other: Self) -> Self {
+        let (Self([a, b, c, d]), Self([e, f, g, h])) = (self, other);
+        Self([a | e, b | f, c | g, d | h])
+    }
+
     #[inline]
     fn meets(self, other: Self) -> bool {
         self.0.iter().zip(other.0).fold(0, |both, (own, other)| both | own & other) != 0

@@ -44,7 +44,7 @@ impl IdTable {
         let due = (self.settled.middle.len() / SETTLED_PER_FRESH).max(FRESH_MIN);
         if self.fresh.used >= due {
             self.settled.merge(&self.fresh);
-            self.fresh = Fresh::new(due * 3 / 2);
+            self.fresh.empty(due * 3 / 2);
         }
     }
 
@@ -89,7 +89,7 @@ impl IdTable {
     pub(super) fn remove_slot(&mut self, slot: u8) {
         let is_kept = |entry: u64| entry & SLOT_MASK != u64::from(slot);
         self.settled.retain(is_kept);
-        self.fresh = self.fresh.rebuilt(self.fresh.places.len(), is_kept);
+        self.fresh.retain(is_kept);
     }
 
     /// Returns the bytes that the tables hold.
@@ -267,6 +267,26 @@ impl Fresh {
         self.places.iter().copied().filter(|&entry| entry != 0)
     }
 
+    /// Drops everything, and has so many places from now on. The memory stays if it fits: fresh memory
+    /// costs more than to clear it.
+    fn empty(&mut self, places: usize) {
+        if places == self.places.len() {
+            self.places.fill(0);
+            self.used = 0;
+        } else {
+            *self = Self::new(places);
+        }
+    }
+
+    /// Keeps some entries.
+    fn retain(&mut self, is_kept: impl Fn(u64) -> bool) {
+        let kept: Vec<u64> = self.entries().filter(|&entry| is_kept(entry)).collect();
+        self.empty(self.places.len());
+        for entry in kept {
+            self.add(entry);
+        }
+    }
+
     /// Returns where an id is, or the empty place where it belongs.
     fn find(&self, id: u64) -> Result<usize, usize> {
         let mut place = home(id, self.places.len());
@@ -283,7 +303,7 @@ impl Fresh {
     fn add(&mut self, entry: u64) -> bool {
         // A quarter always stays empty, so that a search ends soon.
         if self.used * 4 >= self.places.len() * 3 {
-            *self = self.rebuilt(self.places.len() * 2, |_| true);
+            *self = self.grown();
         }
         let Err(place) = self.find(entry) else { return false };
         if let Some(place) = self.places.get_mut(place) {
@@ -293,10 +313,10 @@ impl Fresh {
         true
     }
 
-    /// Returns a table with so many places and the entries to keep.
-    fn rebuilt(&self, places: usize, is_kept: impl Fn(u64) -> bool) -> Self {
-        let mut table = Self::new(places);
-        for entry in self.entries().filter(|&entry| is_kept(entry)) {
+    /// Returns a table with the same entries and twice the places.
+    fn grown(&self) -> Self {
+        let mut table = Self::new(self.places.len() * 2);
+        for entry in self.entries() {
             table.add(entry);
         }
         table

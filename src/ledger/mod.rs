@@ -8,6 +8,7 @@ pub mod batch;
 pub mod booking;
 mod catalog;
 pub mod cells;
+mod combination;
 pub mod counts;
 pub mod delta;
 pub mod histogram;
