@@ -48,16 +48,18 @@ impl IdTable {
         }
     }
 
-    /// Brings what a search for `id` reads into the processor's cache. Each search waits for memory;
-    /// many of these wait at the same time.
-    pub(super) fn touch(&self, id: u64) {
-        let fresh = self.fresh.places.get(home(id, self.fresh.places.len()));
-        black_box((self.filter.may_hold(id), fresh.copied()));
+    /// Tells whether `id` may be in here; if not, it certainly is not. Also brings what [`Self::add`] reads
+    /// into the processor's cache: each search waits for memory, but many of these wait at the same
+    /// time.
+    #[inline]
+    pub(super) fn may_hold(&self, id: u64) -> bool {
+        black_box(self.fresh.places.get(home(id, self.fresh.places.len())).copied());
+        self.filter.may_hold(id)
     }
 
     /// Tells whether `id` is among the settled ids.
     pub(super) fn is_settled(&self, id: u64) -> bool {
-        self.filter.may_hold(id) && self.settled.holds(id)
+        self.settled.holds(id)
     }
 
     /// Tells whether `id` was added since the last merge.
@@ -207,21 +209,16 @@ impl Settled {
         let (mut from, mut kept) = (0, 0);
         for run in 0..RUNS {
             let to = self.bounds(run).1;
-            for at in from..to {
-                let Some((&middle, &low)) = self.middle.get(at).zip(self.low.get(at)) else {
-                    break;
-                };
-                if is_kept(u64::from(low)) {
-                    if let Some(free) = self.middle.get_mut(kept) {
-                        *free = middle;
-                    }
-                    if let Some(free) = self.low.get_mut(kept) {
-                        *free = low;
-                    }
-                    kept += 1;
-                }
+            // Up to the next one that goes, all move together.
+            while from < to {
+                let rest = self.low.get(from..to).unwrap_or(&[]);
+                let stay = rest.iter().position(|&low| !is_kept(u64::from(low)));
+                let end = stay.map_or(to, |stay| from + stay);
+                self.middle.copy_within(from..end, kept);
+                self.low.copy_within(from..end, kept);
+                kept += end - from;
+                from = end + usize::from(end < to);
             }
-            from = to;
             if let Some(next) = self.starts.get_mut(run + 1) {
                 *next = place(kept);
             }

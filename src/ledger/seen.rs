@@ -114,10 +114,13 @@ impl SeenIds {
     /// at once because memory answers many questions as fast as one.
     pub fn look_up(&mut self, ids: impl Iterator<Item = Option<u64>> + Clone) -> Vec<bool> {
         self.table.settle();
-        for id in ids.clone().flatten() {
-            self.table.touch(entry(id));
+        let mut known: Vec<bool> =
+            ids.clone().map(|id| id.is_some_and(|id| self.table.may_hold(entry(id)))).collect();
+        for (id, is_known) in ids.zip(&mut known) {
+            // Few ids come so far but those that are known.
+            *is_known = *is_known && id.is_some_and(|id| self.table.is_settled(entry(id)));
         }
-        ids.map(|id| id.is_some_and(|id| self.table.is_settled(entry(id)))).collect()
+        known
     }
 
     /// Keeps the keyed hash `id` of a record made at `at` if it is new. `is_known` is what

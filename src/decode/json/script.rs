@@ -273,3 +273,74 @@ impl Shape<'_> {
         Some(end)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::trie::TrieBuilder;
+    use super::*;
+
+    fn trie() -> Trie {
+        let mut builder = TrieBuilder::default();
+        builder.add("model", 1);
+        builder.add("usage.in", 2);
+        builder.add("list[].x", 3);
+        builder.build()
+    }
+
+    /// What the values of `line` are and where each begins, as far as its shape is known.
+    fn walked(script: &Script, line: &str) -> Vec<(Then, usize)> {
+        let (mut place, mut found) = (Place { step: 0, at: 0 }, Vec::new());
+        while let Some(then) = script.next(line.as_bytes(), &mut place) {
+            found.push((then, place.at));
+            if then == Then::End {
+                break;
+            }
+            let mut nesting = Nesting::default();
+            let value = scan::value(line.as_bytes(), place.at, &mut nesting);
+            place.at = value.expect("a value");
+        }
+        found
+    }
+
+    #[test]
+    fn a_line_of_a_known_shape_is_known_whatever_its_values() {
+        let (trie, mut script) = (trie(), Script::new());
+        script.learn(&trie, br#"{"model":"a","usage":{"in":1,"out":2},"list":[{"x":1}]}"#);
+        let other = r#"{"model":"b, }","usage":{"in":234,"out":null},"list":[]}"#;
+        let values: Vec<Then> = walked(&script, other).into_iter().map(|(then, _)| then).collect();
+        let [.., Then::Walk(_), Then::End] = *values else { panic!("{values:?}") };
+        assert_eq!(values[..3], [Then::Take(1), Then::Take(2), Then::Skip]);
+        assert_eq!(values.len(), 5);
+    }
+
+    #[test]
+    fn shapes_share_how_they_begin_and_part_where_they_differ() {
+        let (trie, mut script) = (trie(), Script::new());
+        let lines = [
+            r#"{"model":1,"usage":{"in":1}}"#,
+            r#"{"model":1,"usage":{"out":1}}"#,
+            r#"{"model":1,"usage":3}"#,
+        ];
+        for line in lines {
+            assert_ne!(walked(&script, line).last().map(|(then, _)| *then), Some(Then::End));
+            script.learn(&trie, line.as_bytes());
+        }
+        for line in lines {
+            assert_eq!(walked(&script, line).last(), Some(&(Then::End, line.len())), "{line}");
+        }
+        assert!(walked(&script, r#"{"Model":1}"#).is_empty());
+    }
+
+    #[test]
+    fn a_log_whose_keys_are_never_the_same_is_left_alone() {
+        let (trie, mut script) = (trie(), Script::new());
+        for number in 0..2_000 {
+            script.learn(&trie, format!(r#"{{"model":1,"usage":{{"{number}":1}}}}"#).as_bytes());
+            assert!(script.steps.len() <= STEPS_MAX);
+            if script.rest > 0 {
+                return assert!(script.begin().is_none());
+            }
+        }
+        panic!("it goes on and on");
+    }
+}
