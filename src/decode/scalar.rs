@@ -89,7 +89,6 @@ pub(super) fn dollars(raw: &[u8]) -> Option<Usd> {
 fn short_dollars(text: &[u8]) -> Option<Usd> {
     // As a `u64`, since dividing an `i128` is slow.
     const UNIT: u64 = 1_000_000_000_000;
-    const { assert!(UNIT as i128 == PICODOLLARS_PER_USD) };
     /// By the number of decimals.
     const UNITS: [u64; 13] = [
         UNIT,
@@ -106,6 +105,7 @@ fn short_dollars(text: &[u8]) -> Option<Usd> {
         10,
         1,
     ];
+    const { assert!(UNIT as i128 == PICODOLLARS_PER_USD) };
     let point = text.iter().take(7).position(|&byte| byte == b'.')?;
     let (whole, fraction) = (text.get(..point)?, text.get(point + 1..)?);
     if whole.is_empty() || fraction.is_empty() || fraction.len() > 12 {

@@ -45,8 +45,8 @@ impl FieldSet {
     }
 
     pub(super) const fn union(self, other: Self) -> Self {
-        let (Self([a, b, c, d]), Self([e, f, g, h])) = (self, other);
-        Self([a | e, b | f, c | g, d | h])
+        let (Self([a, b, c, d]), Self(others)) = (self, other);
+        Self([a | others[0], b | others[1], c | others[2], d | others[3]])
     }
 
     #[inline]

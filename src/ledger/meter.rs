@@ -292,16 +292,15 @@ impl Rater {
             return index;
         }
         combination.write(&mut self.key);
-        let index = match self.combinations.get(self.key.as_slice()) {
-            Some(&known) => known,
-            None => {
-                let index = self.resolved.len();
-                let group = Arc::new(resolve(&self.rules, invocation, combination.context));
-                let key = self.key.clone().into_boxed_slice();
-                self.combinations.insert(key.clone(), index);
-                self.resolved.push(Resolved { key, group, batch: 0, place: 0 });
-                index
-            }
+        let index = if let Some(&known) = self.combinations.get(self.key.as_slice()) {
+            known
+        } else {
+            let index = self.resolved.len();
+            let group = Arc::new(resolve(&self.rules, invocation, combination.context));
+            let key = self.key.clone().into_boxed_slice();
+            self.combinations.insert(key.clone(), index);
+            self.resolved.push(Resolved { key, group, batch: 0, place: 0 });
+            index
         };
         if let Some(recent) = self.recent.get_mut(place) {
             *recent = Some(index);
