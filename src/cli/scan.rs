@@ -23,7 +23,7 @@ pub(super) fn scan(args: &ScanArgs) -> Result<(), Failure> {
     let by = args.by.iter().map(|key| By::parse(key)).collect::<Result<Vec<By>, Failure>>()?;
     let config = args.config.as_deref().map(load_config).transpose()?;
     let attributes = by.iter().filter_map(By::attribute).collect();
-    let rules = rules(config.as_ref(), attributes, args.plain)?;
+    let rules = Rules { ids: args.dedup, ..rules(config.as_ref(), attributes, args.plain)? };
     let inputs = Inputs::open(&args.files)?;
     let bar = progress_bar(inputs.bytes());
     let tally = Tally::new(args.dedup);
@@ -70,6 +70,7 @@ pub(super) fn rules(
         attributes: attributes.into(),
         formats: config.map_or(&[][..], |config| &config.formats).into(),
         seed: 0,
+        ids: true,
         plain,
     })
 }

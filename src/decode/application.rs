@@ -30,6 +30,8 @@ const STOP_REASONS: &[Field] =
     &[Field::AppStopReason, Field::AppFinishReason, Field::AppStopReasonCamel];
 const LATENCIES: &[Field] =
     &[Field::AppLatency, Field::AppLatencyCamel, Field::AppDuration, Field::AppLatencyPascal];
+const ACCOUNTS: &[Field] = &[Field::AppAccountId, Field::AccountId];
+const REGIONS: &[Field] = &[Field::Region, Field::AppRegion];
 const FIRST_TOKENS: &[Field] = &[Field::AppFirstToken, Field::AppTimeToFirstToken];
 /// What the application claims that the call cost.
 pub(super) const CLAIM: Field = Field::AppEstimate;
@@ -48,6 +50,15 @@ const ERRORS: &[Field] = &[
     Field::AppError,
     Field::AppErrorMessage,
 ];
+
+/// What few lines have: one look tells that a line has none of it.
+const RARE: FieldSet = FieldSet::of(STOP_REASONS)
+    .union(FieldSet::of(LATENCIES))
+    .union(FieldSet::of(FIRST_TOKENS))
+    .union(FieldSet::of(CALLERS))
+    .union(FieldSet::of(ACCOUNTS))
+    .union(FieldSet::of(REGIONS))
+    .with(Field::AppReasoning);
 
 /// Tells whether a line is such a log: a model, and usage or an error.
 pub(super) fn is_one(draft: &Draft<'_, '_>) -> bool {
@@ -83,24 +94,27 @@ pub(super) fn invocation<'l>(draft: &mut Draft<'_, 'l>) -> Result<Invocation<'l>
         // A total alone does not tell what it would cost.
         return Err(Reject::MissingField);
     }
-    let stop_reason = first_text(draft, STOP_REASONS).map(|reason| StopReason::from_log(&reason));
+    let has_more = draft.has_any(RARE);
+    let rare = |fields: &'static [Field]| if has_more { fields } else { &[] };
+    let stop_reason =
+        first_text(draft, rare(STOP_REASONS)).map(|reason| StopReason::from_log(&reason));
     let arn = |&field: &Field| draft.text(field).filter(|text| text.starts_with("arn:"));
     let call = Invocation {
-        account: first_text(draft, &[Field::AppAccountId, Field::AccountId]),
-        region: first_text(draft, &[Field::Region, Field::AppRegion]),
+        account: first_text(draft, rare(ACCOUNTS)),
+        region: first_text(draft, rare(REGIONS)),
         // Neither `requestId` nor `aws_request_id`: in Lambda's own JSON logs (Lambda developer guide,
         // `monitoring-cloudwatchlogs-logformat`) they name a run of a function, which all its calls
         // share, so all but one would be taken for duplicates.
         request_id: draft.text(Field::AppRequestId),
-        identity_arn: CALLERS.iter().filter(|&&field| draft.has(field)).find_map(arn),
+        identity_arn: rare(CALLERS).iter().filter(|&&field| draft.has(field)).find_map(arn),
         attributes: draft.attribute_values(),
         tokens: usage.tokens,
         reasoning_tokens: draft
             .hint(Field::AppReasoning)
             .map_or(0, |reasoning| reasoning.min(usage.tokens.get(TokenClass::Output))),
         has_output_count: usage.has_output,
-        latency_ms: first_millis(draft, LATENCIES),
-        first_byte_ms: first_millis(draft, FIRST_TOKENS),
+        latency_ms: first_millis(draft, rare(LATENCIES)),
+        first_byte_ms: first_millis(draft, rare(FIRST_TOKENS)),
         reported_cost: draft.raw(CLAIM).and_then(scalar::dollars),
         approximations,
         ..Invocation::new(RecordKind::Application, at, model_id)

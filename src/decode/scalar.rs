@@ -96,18 +96,40 @@ pub(super) fn dollars(raw: &[u8]) -> Option<Usd> {
 fn short_dollars(text: &[u8]) -> Option<Usd> {
     // As a `u64`, since dividing an `i128` is slow.
     const UNIT: u64 = 1_000_000_000_000;
+    /// By the number of decimals.
+    const UNITS: [u64; 13] = [
+        UNIT,
+        100_000_000_000,
+        10_000_000_000,
+        1_000_000_000,
+        100_000_000,
+        10_000_000,
+        1_000_000,
+        100_000,
+        10_000,
+        1_000,
+        100,
+        10,
+        1,
+    ];
     const { assert!(UNIT as i128 == PICODOLLARS_PER_USD) };
     let point = text.iter().take(7).position(|&byte| byte == b'.')?;
     let (whole, fraction) = (text.get(..point)?, text.get(point + 1..)?);
     if whole.is_empty() || fraction.is_empty() || fraction.len() > 12 {
         return None;
     }
-    let mut value: u64 = 0;
-    for &byte in whole.iter().chain(fraction) {
-        value = value * 10 + digit(byte)?;
-    }
-    let unit = UNIT / 10_u64.pow(u32::try_from(fraction.len()).ok()?);
-    Some(Usd(i128::from(value) * i128::from(unit)))
+    let (mut value, mut others): (u64, u8) = (0, 0);
+    let mut add = |bytes: &[u8]| {
+        for &byte in bytes {
+            let digit = byte.wrapping_sub(b'0');
+            others |= u8::from(digit > 9);
+            value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
+        }
+    };
+    add(whole);
+    add(fraction);
+    let unit = UNITS.get(fraction.len()).filter(|_| others == 0)?;
+    Some(Usd(i128::from(value) * i128::from(*unit)))
 }
 
 fn digit(byte: u8) -> Option<u64> {

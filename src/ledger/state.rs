@@ -177,7 +177,14 @@ impl Ledger {
         let places = booking.cells.places_of(&batch.rated.groups);
         let entries = &batch.rated.entries;
         let tellers = self.tellers;
-        let twins = self.seen.look_up(entries.iter().map(|entry| tellers.twin(entry)));
+        let twins = entries.iter().map(|entry| tellers.twin(entry));
+        // Nearly no ledger has two kinds of log.
+        let twins = if twins.clone().any(|id| id.is_some()) {
+            self.seen.look_up(twins)
+        } else {
+            Vec::new()
+        };
+        let twins = twins.into_iter().chain(std::iter::repeat(false));
         let known = self.seen.look_up(entries.iter().map(|entry| entry.id));
         for ((entry, is_known), is_twin_known) in entries.iter().zip(known).zip(twins) {
             let place = usize::try_from(entry.group).ok().and_then(|group| places.get(group));

@@ -10,6 +10,7 @@ pub(super) mod plain;
 mod quoted;
 mod resume;
 mod scan;
+mod script;
 mod text;
 mod trie;
 mod walk;
@@ -29,6 +30,9 @@ pub(super) trait Sink {
     /// Called in the order in which the values end, so those inside a container come before it; of
     /// a key that an object has twice, both values are reported.
     fn take(&mut self, slot: Slot, line: &[u8], value: Range<usize>);
+
+    /// Forgets everything that was taken of this line: it is walked over again.
+    fn forget(&mut self);
 }
 
 /// What a whole line is.
