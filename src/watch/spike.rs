@@ -115,10 +115,13 @@ pub fn spikes<'s>(
         .filter(|(subject, spend)| spend.usual.is_some() || ***subject == Subject::Total)
         .filter_map(|(&subject, spend)| Some((subject, spend, spend.level()?)))
         .collect();
-    let culprit = |subject: &Subject| matches!(subject, Subject::Principal(_));
-    let culprits =
-        candidates.iter().filter(|(subject, _, level)| culprit(subject) && *level == Level::Over);
-    if culprits.count() > CULPRITS_MAX {
+    let culprit = |subject: &Subject| caller(subject).is_some();
+    let culprits: BTreeSet<&str> = candidates
+        .iter()
+        .filter(|(.., level)| *level == Level::Over)
+        .filter_map(|(subject, ..)| caller(subject))
+        .collect();
+    if culprits.len() > CULPRITS_MAX {
         candidates.retain(|(subject, ..)| !culprit(subject) || firing.contains(subject));
         if let Some((&subject, spend)) = whole {
             candidates.retain(|(subject, ..)| **subject != Subject::Total);
@@ -146,6 +149,14 @@ pub fn spikes<'s>(
     chosen
 }
 
+/// Returns the principal that a subject is about.
+fn caller(subject: &Subject) -> Option<&str> {
+    match subject {
+        Subject::Principal(principal) | Subject::Use { principal, .. } => Some(principal),
+        Subject::Total | Subject::Account(_) | Subject::Model(_) => None,
+    }
+}
+
 /// Tells whether one caller makes most of an increase of what it is part of, and usually does so: then the
 /// whole is only where its burst shows.
 fn is_usual_of_one<'s>(
@@ -155,9 +166,9 @@ fn is_usual_of_one<'s>(
     subject: &Subject,
     spend: &Spend,
 ) -> bool {
-    let callers = spending.iter().filter(|(other, _)| {
-        matches!(other, Subject::Principal(_)) && !matches!(subject, Subject::Principal(_))
-    });
+    let callers = spending
+        .iter()
+        .filter(|(other, _)| matches!(other, Subject::Principal(_)) && caller(subject).is_none());
     callers.into_iter().any(|(caller, of_caller)| {
         let is_usual = of_caller.usual.is_some_and(|usual| of_caller.per_hour <= usual);
         let shared = of_caller.increase().min(spend.increase());
@@ -206,6 +217,10 @@ pub fn key(subject: &Subject) -> AlertKey {
         Subject::Account(account) => ("account", account.as_str()),
         Subject::Model(model) => ("model", model.as_str()),
         Subject::Principal(principal) => ("principal", principal.as_str()),
+        Subject::Use { principal, model } => {
+            let labels = [("model", model.as_str()), ("principal", principal.as_str())];
+            return AlertKey::new(AlertName::SpendSpike, &labels);
+        }
     };
     AlertKey::new(AlertName::SpendSpike, &[label])
 }
@@ -214,6 +229,9 @@ pub fn key(subject: &Subject) -> AlertKey {
 pub fn subject(key: &AlertKey) -> Option<Subject> {
     if key.name != AlertName::SpendSpike {
         return None;
+    }
+    if let (Some(principal), Some(model)) = (key.labels.get("principal"), key.labels.get("model")) {
+        return Some(Subject::Use { principal: principal.clone(), model: model.clone() });
     }
     let label = key.labels.first_key_value().map(|(name, value)| (name.as_str(), value.clone()));
     match label {
@@ -231,6 +249,7 @@ pub fn finding(subject: &Subject, spend: &Spend, level: Level, rule: &SpikeRule)
         Subject::Total => "all callers together spend".to_owned(),
         Subject::Account(account) => format!("account {account} spends"),
         Subject::Model(name) | Subject::Principal(name) => format!("{name} spends"),
+        Subject::Use { principal, model } => format!("{principal} on {model} spends"),
     };
     let rate = text::dollars(spend.per_hour);
     let (summary, known) = match spend.baseline {

@@ -32,6 +32,13 @@ pub enum Subject {
     Model(String),
     /// One principal.
     Principal(String),
+    /// One principal on one model: who calls several may go wrong on one.
+    Use {
+        /// The principal.
+        principal: String,
+        /// The model.
+        model: String,
+    },
 }
 
 /// The history of one subject. Hours and slices without spend take no space.
