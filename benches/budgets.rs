@@ -1,4 +1,5 @@
-//! What budgets cost: feeding the tracks of many series, evaluating many budgets, memory.
+//! What budgets and alerts cost: feeding the sums of many series, evaluating many budgets, spikes and
+//! conditions, memory.
 //!
 //! Run with `cargo bench --bench budgets`. A thousand budgets of every period, in five zones, each with
 //! ten of 10,000 series in its scope (and some with all); a quarter of hours and seven hours of minutes
@@ -8,28 +9,28 @@
 #![expect(clippy::float_arithmetic, reason = "figures for people")]
 #![expect(clippy::indexing_slicing, reason = "tables of known length")]
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::hint::black_box;
+use std::sync::Arc;
 use std::time::Instant;
 
 use jiff::civil::Weekday;
 
 use tollkeeper::budget::amount::Amount;
-use tollkeeper::budget::burn::verdicts;
 use tollkeeper::budget::period::{Cycle, Period};
 use tollkeeper::budget::plan::{Budget, Fail, Threshold};
 use tollkeeper::budget::scope::{Label, Matcher, Scope};
-use tollkeeper::budget::status::Status;
-use tollkeeper::budget::tracks::Tracks;
 use tollkeeper::budget::zone::Zone;
-use tollkeeper::ledger::amounts::Row;
 use tollkeeper::ledger::delta::SeriesId;
-use tollkeeper::ledger::rollup::{Bucket, HourCuts, Level};
+use tollkeeper::ledger::rollup::{Bucket, Horizons, HourCuts, Level};
 use tollkeeper::model::money::{PICODOLLARS_PER_USD, Usd};
-use tollkeeper::model::names::{Outcome, Route, Tier};
+use tollkeeper::model::names::{Route, Tier};
 use tollkeeper::model::series::{ContextBand, SeriesKey};
 use tollkeeper::model::time::{DAY_MS, HOUR_MS, MINUTE_MS, UnixMillis};
-use tollkeeper::model::tokens::TokenClass;
+use tollkeeper::watch::facts::Facts;
+use tollkeeper::watch::lookout::{Lookout, World};
+use tollkeeper::watch::rules::Rules;
 
 /// 2026-12-20T12:34:56Z: late in a month and in a quarter.
 const NOW: UnixMillis = UnixMillis(1_797_770_096_000);
@@ -42,77 +43,68 @@ const ZONES: [&str; 5] =
 
 fn main() {
     let budgets: Vec<Budget> = (0..BUDGETS).map(budget).collect();
-    let rules = budgets.iter().map(Budget::track_rule).collect();
     let cuts = budgets.iter().fold(HourCuts::FULL_HOURS, |cuts, one| cuts.and(one.period.cuts()));
     let before = resident_megabytes();
-    let mut tracks = Tracks::new(rules, cuts, UnixMillis(0));
+    let horizons = Horizons { cuts, ..Horizons::default() };
+    let mut lookout =
+        Lookout::new(Rules::default(), budgets.as_slice().into(), horizons, &BTreeMap::new());
     let started = Instant::now();
     for id in 0..SERIES {
-        tracks.learn(SeriesId(id), &series(id));
+        lookout.learn(SeriesId(id), &Arc::new(series(id)));
     }
     let learnt = started.elapsed().as_secs_f64();
     println!("{SERIES} series against {BUDGETS} scopes: {learnt:.2} s, once");
-    feed(&mut tracks, cuts);
-    println!("memory of the tracks: {:.1} MB", resident_megabytes() - before);
+    feed(&mut lookout, cuts);
+    println!("memory of all sums: {:.1} MB", resident_megabytes() - before);
     let (mut wall, mut cpu) = (Vec::new(), Vec::new());
     let mut count = 0;
     for _ in 0..ROUNDS {
         let (started, spent) = (Instant::now(), cpu_seconds());
-        count = evaluate(&budgets, &tracks);
+        count = evaluate(&mut lookout);
         wall.push(started.elapsed().as_secs_f64() * 1e3);
         cpu.push((cpu_seconds() - spent) * 1e3);
     }
     wall.sort_by(f64::total_cmp);
     cpu.sort_by(f64::total_cmp);
     println!(
-        "{count} budgets evaluated: median {:.1} ms CPU, {:.1} ms wall; best {:.1} ms",
+        "{count} budgets, and {SERIES} series active in the last minutes, evaluated: median {:.1} ms CPU, {:.1} ms wall; best {:.1} ms",
         cpu[ROUNDS / 2],
         wall[ROUNDS / 2],
         cpu[0]
     );
 }
 
-fn evaluate(budgets: &[Budget], tracks: &Tracks) -> usize {
-    let known = tracks.known();
-    let mut count = 0;
-    for (rule, budget) in budgets.iter().enumerate() {
-        for (_, track) in tracks.of_rule(rule) {
-            let status = Status::of(budget, track, &known, NOW);
-            black_box(verdicts(budget, track, &status));
-            black_box(status);
-            count += 1;
-        }
-    }
-    count
+fn evaluate(lookout: &mut Lookout) -> usize {
+    let world = World { sources: Vec::new(), book_made: None };
+    let (evaluation, step) = lookout.evaluate(&world, &mut |_, _| BTreeMap::new(), NOW);
+    black_box(step);
+    evaluation.budgets.len()
 }
 
 /// Hours of a quarter, and minutes of the last hours, of every series.
-fn feed(tracks: &mut Tracks, cuts: HourCuts) {
+fn feed(lookout: &mut Lookout, cuts: HourCuts) {
     let hours = NOW.plus(-7 * HOUR_MS).floor(HOUR_MS);
     let started = Instant::now();
     let mut rows = 0_u32;
     let mut at = hours.plus(-DAYS * DAY_MS);
     while at < hours {
-        add_all(tracks, Bucket::holding(Level::Hour, at, cuts), &mut rows);
+        add_all(lookout, Bucket::holding(Level::Hour, at, cuts), &mut rows);
         at = cuts.end_of(at);
     }
     while at <= NOW {
-        add_all(tracks, Bucket::holding(Level::Minute, at, cuts), &mut rows);
+        add_all(lookout, Bucket::holding(Level::Minute, at, cuts), &mut rows);
         at = at.plus(MINUTE_MS);
     }
-    tracks.settle(NOW);
     let nanoseconds = started.elapsed().as_secs_f64() * 1e9 / f64::from(rows);
     println!("{rows} rows added: {nanoseconds:.0} ns each");
 }
 
-fn add_all(tracks: &mut Tracks, bucket: Bucket, rows: &mut u32) {
-    let mut row = Row::default();
-    row.outcomes.add(Outcome::Ok, 3);
+fn add_all(lookout: &mut Lookout, bucket: Bucket, rows: &mut u32) {
     for id in 0..SERIES {
         let noise = i128::from((bucket.start_minute ^ id).wrapping_mul(0x9E37_79B9) >> 8);
-        row.cost.set(TokenClass::Input, Usd(noise * 1_000));
-        row.tokens.set(TokenClass::Input, 4_502);
-        assert!(tracks.add(SeriesId(id), bucket, &row));
+        let cost = Usd(noise * 1_000);
+        let facts = Facts { calls: 3, ok: 3, input_tokens: 4_502, cost, ..Facts::default() };
+        lookout.add(SeriesId(id), bucket, &facts, NOW);
         *rows += 1;
     }
 }

@@ -277,22 +277,7 @@ fn expected(steps: &[Step]) -> Picture {
     for (place, step) in steps[..committed].iter().enumerate() {
         match step {
             Step::Alert { alert, change } => {
-                let model = format!("m{alert}");
-                match alert_change(*alert, *change, place) {
-                    AlertChange::Set(..) => {
-                        let since = START.plus(i64::try_from(place).unwrap());
-                        picture.alerts.insert(model, since.0);
-                    }
-                    AlertChange::Clear(_) => {
-                        picture.alerts.remove(&model);
-                    }
-                    AlertChange::Queue(_) => {
-                        picture.notices.insert(place as u64);
-                    }
-                    AlertChange::Settle { number, .. } => {
-                        picture.delivered += u64::from(picture.notices.remove(&number));
-                    }
-                }
+                expect_alert(&mut picture, *alert, *change, place);
             }
             Step::Read { log, calls } => {
                 let offset = offsets.entry(*log).or_default();
@@ -346,6 +331,24 @@ fn expected(steps: &[Step]) -> Picture {
         }
     }
     picture
+}
+
+fn expect_alert(picture: &mut Picture, alert: u8, change: u8, place: usize) {
+    let model = format!("m{alert}");
+    match alert_change(alert, change, place) {
+        AlertChange::Set(_, state) => {
+            picture.alerts.insert(model, state.since.0);
+        }
+        AlertChange::Clear(_) => {
+            picture.alerts.remove(&model);
+        }
+        AlertChange::Queue(_) => {
+            picture.notices.insert(place as u64);
+        }
+        AlertChange::Settle { number, .. } => {
+            picture.delivered += u64::from(picture.notices.remove(&number));
+        }
+    }
 }
 
 impl Run<'_> {

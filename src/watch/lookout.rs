@@ -9,7 +9,7 @@ use super::condition::{self, SourceState};
 use super::explain::{self, Contributor, Period};
 use super::facts::Facts;
 use super::machine::{Machine, Step};
-use super::recent::Recent;
+use super::recent::{BySeries, Recent};
 use super::rules::Rules;
 use super::spike::{self, Spend};
 use super::usual::{Histories, KEPT_MS, Subject};
@@ -248,11 +248,11 @@ impl Lookout {
 
     fn conditions(&self, now: UnixMillis, found: &mut Vec<(Finding, Question<'_>)>) {
         let mut models: BTreeMap<&str, Facts> = BTreeMap::new();
-        self.recent.each(now.plus(-condition::WINDOW_MS), now, |series, facts| {
+        for (series, facts) in self.recent.by_series(now.plus(-condition::WINDOW_MS), now) {
             if let Some(key) = key_of(&self.keys, series) {
-                models.entry(key.model.as_str()).or_default().merge(facts);
+                models.entry(key.model.as_str()).or_default().merge(&facts);
             }
-        });
+        }
         for finding in condition::of_models(&self.rules, &models) {
             let model = finding.key.labels.get("model").cloned();
             let question =
@@ -320,7 +320,7 @@ impl Explainer<'_> {
         if from < kept_from {
             merge(&mut sums, past(from, kept_from));
         }
-        let mut before: BTreeMap<SeriesId, Facts> = BTreeMap::new();
+        let mut before = BySeries::default();
         let mut length_ms = 0;
         for (from, to) in self.histories.earlier(from, now) {
             merge(&mut before, past(from, to));
@@ -331,11 +331,7 @@ impl Explainer<'_> {
         explain::contributors(&now, &before)
     }
 
-    fn labelled(
-        &self,
-        sums: &BTreeMap<SeriesId, Facts>,
-        question: &Question<'_>,
-    ) -> Vec<(&SeriesKey, Facts)> {
+    fn labelled(&self, sums: &BySeries, question: &Question<'_>) -> Vec<(&SeriesKey, Facts)> {
         let in_question = |series: SeriesId, key: &SeriesKey| {
             let of = usize::try_from(series.0).ok().and_then(|place| self.subjects.get(place));
             question.scope.is_none_or(|scope| scope.matches(key))
@@ -373,7 +369,7 @@ fn key_of(keys: &[Arc<SeriesKey>], series: SeriesId) -> Option<&SeriesKey> {
     usize::try_from(series.0).ok().and_then(|place| keys.get(place)).map(|key| &**key)
 }
 
-fn merge(sums: &mut BTreeMap<SeriesId, Facts>, more: BTreeMap<SeriesId, Facts>) {
+fn merge(sums: &mut BySeries, more: BTreeMap<SeriesId, Facts>) {
     for (series, facts) in more {
         sums.entry(series).or_default().merge(&facts);
     }

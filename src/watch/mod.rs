@@ -11,6 +11,7 @@ pub mod facts;
 pub mod gate;
 pub mod lookout;
 pub mod machine;
+mod overlap;
 pub mod recent;
 pub mod rules;
 pub mod spike;

@@ -10,10 +10,13 @@ use crate::model::time::{MINUTE_MS, UnixMillis};
 /// take some 4 MB.
 pub const KEPT_MINUTES: i64 = 16;
 
+/// Facts by series.
+pub type BySeries = HashMap<SeriesId, Facts, foldhash::fast::FixedState>;
+
 /// Facts by minute of event time and series.
 #[derive(Debug, Default)]
 pub struct Recent {
-    minutes: BTreeMap<UnixMillis, HashMap<SeriesId, Facts, foldhash::fast::FixedState>>,
+    minutes: BTreeMap<UnixMillis, BySeries>,
 }
 
 impl Recent {
@@ -47,8 +50,11 @@ impl Recent {
     }
 
     /// Returns the sums by series of `from..=now`, in whole minutes.
-    pub fn by_series(&self, from: UnixMillis, now: UnixMillis) -> BTreeMap<SeriesId, Facts> {
-        let mut sums: BTreeMap<SeriesId, Facts> = BTreeMap::new();
+    pub fn by_series(&self, from: UnixMillis, now: UnixMillis) -> BySeries {
+        let window = self.minutes.range(from.floor(MINUTE_MS)..=now);
+        let most = window.map(|(_, series)| series.len()).max().unwrap_or(0);
+        let mut sums =
+            BySeries::with_capacity_and_hasher(most * 2, foldhash::fast::FixedState::default());
         self.each(from, now, |series, facts| sums.entry(series).or_default().merge(facts));
         sums
     }

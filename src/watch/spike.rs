@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::facts::Facts;
+use super::overlap::Overlaps;
+use super::recent::BySeries;
 use super::rules::SpikeRule;
 use super::text;
 use super::usual::{Baseline, Histories, History, SLICE_MS, Subject};
@@ -24,6 +25,8 @@ const NEAR_WITHOUT_HISTORY_PERCENT: i128 = 20;
 const DECIDING_PERCENT: i128 = 60;
 /// So many principals at once are no culprits: something that they share has changed.
 const CULPRITS_MAX: usize = 3;
+/// Callers whose usual bursts are looked at.
+const BURSTS_MAX: usize = 32;
 /// Spend above the floor by this factor pages although nothing is known of what is usual.
 const SURE_WITHOUT_HISTORY: i128 = 10;
 
@@ -74,31 +77,36 @@ pub fn window(now: UnixMillis) -> (UnixMillis, i64) {
 /// Returns what each subject spends. `recent` are the sums of the window by series.
 pub fn spending<'s>(
     rule: &SpikeRule,
-    recent: &BTreeMap<SeriesId, Facts>,
+    recent: &BySeries,
     subjects_of: impl Fn(SeriesId) -> &'s [Subject],
     histories: &Histories,
     now: UnixMillis,
 ) -> BTreeMap<&'s Subject, Spend> {
     let costs = recent.iter().map(|(&series, facts)| (subjects_of(series), facts.cost));
     let (_, length) = window(now);
+    let least = rule.floor.0 * NEAR_WITHOUT_HISTORY_PERCENT;
     let spend = |(subject, cost): (&'s Subject, Usd)| {
         let per_hour = Usd(cost.0 * i128::from(HOUR_MS) / i128::from(length.max(1)));
+        // There may be many of these, and nothing is told or shown of small ones.
+        if matches!(subject, Subject::Use { .. }) && per_hour.0 * 100 < least {
+            return None;
+        }
         let baseline = histories.baseline(subject, now);
         let usual = baseline.map(|baseline| {
             let percent = i128::from(baseline.burst_percent);
             Usd(baseline.top.0 * percent * MARGIN_PERCENT / 10_000)
         });
         let limit = rule.floor.max(usual.unwrap_or_default());
-        (subject, Spend { per_hour, limit, usual, baseline })
+        Some((subject, Spend { per_hour, limit, usual, baseline }))
     };
-    super::usual::by_subject(costs).into_iter().map(spend).collect()
+    super::usual::by_subject(costs).into_iter().filter_map(spend).collect()
 }
 
 /// Returns the spikes that are worth an alert: of subjects that share one increase, only one. Those of
 /// `firing` come first, then the narrowest.
 pub fn spikes<'s>(
     spending: &BTreeMap<&'s Subject, Spend>,
-    recent: &BTreeMap<SeriesId, Facts>,
+    recent: &BySeries,
     subjects_of: impl Fn(SeriesId) -> &'s [Subject],
     firing: &BTreeSet<Subject>,
 ) -> Vec<(&'s Subject, Level)> {
@@ -114,6 +122,7 @@ pub fn spikes<'s>(
         // Where nothing is known of anyone, only the whole is told.
         .filter(|(subject, spend)| spend.usual.is_some() || ***subject == Subject::Total)
         .filter_map(|(&subject, spend)| Some((subject, spend, spend.level()?)))
+        .filter(|(subject, _, level)| *level == Level::Over || firing.contains(subject))
         .collect();
     let culprit = |subject: &Subject| caller(subject).is_some();
     let culprits: BTreeSet<&str> = candidates
@@ -131,17 +140,22 @@ pub fn spikes<'s>(
     // The derived order of subjects is from the widest to the narrowest.
     candidates
         .sort_by_key(|(subject, ..)| (!firing.contains(subject), std::cmp::Reverse(*subject)));
+    let bursts = usual_bursts(spending);
+    let in_question = candidates.iter().map(|(subject, ..)| *subject);
+    let in_question: BTreeSet<&Subject> =
+        in_question.chain(bursts.iter().map(|(subject, _)| *subject)).collect();
+    let overlaps = Overlaps::new(in_question.into_iter(), recent, &subjects_of);
     let mut chosen: Vec<(&Subject, Level)> = Vec::new();
     for (subject, spend, level) in candidates {
         let explained: Usd = chosen
             .iter()
             .filter_map(|(other, _)| {
                 let shared = spending.get(other)?.increase().min(spend.increase());
-                Some(part_of(shared, overlap(recent, &subjects_of, other, subject)))
+                Some(overlaps.part(shared, other, subject))
             })
             .sum();
         let is_news = spend.per_hour.0 - explained.0 > spend.limit.0
-            && !is_usual_of_one(spending, recent, &subjects_of, subject, spend);
+            && !is_usual_of_one(&bursts, &overlaps, subject, spend);
         if is_news || firing.contains(subject) {
             chosen.push((subject, level));
         }
@@ -160,54 +174,33 @@ fn caller(subject: &Subject) -> Option<&str> {
 /// Tells whether one caller makes most of an increase of what it is part of, and usually does so: then the
 /// whole is only where its burst shows.
 fn is_usual_of_one<'s>(
-    spending: &BTreeMap<&'s Subject, Spend>,
-    recent: &BTreeMap<SeriesId, Facts>,
-    subjects_of: &impl Fn(SeriesId) -> &'s [Subject],
+    bursts: &[(&'s Subject, &Spend)],
+    overlaps: &Overlaps<'s>,
     subject: &Subject,
     spend: &Spend,
 ) -> bool {
-    let callers = spending
+    let decides = |part: Usd| part.0 * 100 > spend.increase().0 * DECIDING_PERCENT;
+    caller(subject).is_none()
+        && bursts.iter().any(|(caller, of_caller)| {
+            let shared = of_caller.increase().min(spend.increase());
+            decides(shared) && decides(overlaps.part(shared, caller, subject))
+        })
+}
+
+/// Returns the callers that spend as they usually do, the largest increases first: only few can make most
+/// of anything.
+fn usual_bursts<'s, 'p>(
+    spending: &'p BTreeMap<&'s Subject, Spend>,
+) -> Vec<(&'s Subject, &'p Spend)> {
+    let mut bursts: Vec<_> = spending
         .iter()
-        .filter(|(other, _)| matches!(other, Subject::Principal(_)) && caller(subject).is_none());
-    callers.into_iter().any(|(caller, of_caller)| {
-        let is_usual = of_caller.usual.is_some_and(|usual| of_caller.per_hour <= usual);
-        let shared = of_caller.increase().min(spend.increase());
-        let part = if is_usual {
-            part_of(shared, overlap(recent, subjects_of, caller, subject))
-        } else {
-            Usd::ZERO
-        };
-        part.0 * 100 > spend.increase().0 * DECIDING_PERCENT
-    })
-}
-
-/// Returns how much of the spend of one of two subjects is also spend of the other, as a fraction:
-/// all of it if one contains the other.
-fn overlap<'s>(
-    recent: &BTreeMap<SeriesId, Facts>,
-    subjects_of: &impl Fn(SeriesId) -> &'s [Subject],
-    one: &Subject,
-    other: &Subject,
-) -> (Usd, Usd) {
-    let (mut both, mut of_one, mut of_other) = (Usd::ZERO, Usd::ZERO, Usd::ZERO);
-    for (&series, facts) in recent {
-        let subjects = subjects_of(series);
-        let (in_one, in_other) = (subjects.contains(one), subjects.contains(other));
-        both += if in_one && in_other { facts.cost } else { Usd::ZERO };
-        of_one += if in_one { facts.cost } else { Usd::ZERO };
-        of_other += if in_other { facts.cost } else { Usd::ZERO };
-    }
-    (both, of_one.min(of_other))
-}
-
-/// Returns `part / whole` of an amount, rounded down; nothing of it if the whole is less than a cent.
-fn part_of(amount: Usd, (part, whole): (Usd, Usd)) -> Usd {
-    // Cents are exact enough for a comparison, and keep the product within range.
-    const CENT: i128 = 10_000_000_000;
-    if whole.0 < CENT {
-        return Usd::ZERO;
-    }
-    Usd(amount.0 / CENT * (part.0 / CENT) / (whole.0 / CENT) * CENT)
+        .filter(|(subject, _)| matches!(subject, Subject::Principal(_)))
+        .filter(|(_, spend)| spend.usual.is_some_and(|usual| spend.per_hour <= usual))
+        .map(|(&subject, spend)| (subject, spend))
+        .collect();
+    bursts.sort_by_key(|(subject, spend)| (std::cmp::Reverse(spend.increase()), *subject));
+    bursts.truncate(BURSTS_MAX);
+    bursts
 }
 
 /// Returns the alert key of a spike.
@@ -301,6 +294,7 @@ mod tests {
     use crate::ledger::rollup::{Bucket, HourCuts, Level as RollupLevel};
     use crate::model::money::PICODOLLARS_PER_USD;
     use crate::model::time::DAY_MS;
+    use crate::watch::facts::Facts;
 
     /// Twelve o'clock, so that a window is five minutes long.
     const NOW: UnixMillis = UnixMillis(20_780 * DAY_MS + 12 * HOUR_MS);
@@ -348,7 +342,7 @@ mod tests {
     fn chosen(days: i64, per_hour: &[i64], firing: &[Subject]) -> Vec<Subject> {
         let rule = super::super::rules::Rules::default().spike;
         let subjects = subjects();
-        let recent: BTreeMap<SeriesId, Facts> = (0..)
+        let recent: BySeries = (0..)
             .map(SeriesId)
             .zip(per_hour)
             .map(|(series, &amount)| {

@@ -4,7 +4,8 @@
 //! median absolute deviation; today is left out, so a spike of this morning does not become usual by
 //! noon. With less history the band is wider, and with none there is no baseline at all.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::cell::Cell;
+use std::collections::{HashMap, VecDeque};
 
 use crate::ledger::rollup::{Bucket, Level};
 use crate::model::money::Usd;
@@ -46,6 +47,16 @@ pub enum Subject {
 pub struct Usual {
     hours: Sums,
     slices: Sums,
+    /// What was asked last: it is the same for half an hour, unless older rows come.
+    last: Cell<Option<Known>>,
+}
+
+/// A baseline, and what it was computed for.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    half_hour: i64,
+    first: UnixMillis,
+    baseline: Option<Baseline>,
 }
 
 /// What a subject usually spends at some time of the week.
@@ -106,6 +117,10 @@ impl Usual {
             return;
         }
         self.hours.add(number(at, HOUR_MS), amount);
+        // What comes of this hour is today's, and no baseline looks at it.
+        if at < now.floor(HOUR_MS) {
+            self.last.set(None);
+        }
         if bucket.level == Level::Minute && at >= now.plus(-BURSTS_MS - HOUR_MS) {
             self.slices.add(number(at, SLICE_MS), amount);
         }
@@ -125,6 +140,20 @@ impl Usual {
     /// Returns what is usual at `now`, or nothing if there is no history. `first` is the first instant
     /// that the ledger knows of: hours before it are not hours without spend.
     pub fn baseline(&self, first: UnixMillis, now: UnixMillis) -> Option<Baseline> {
+        let half_hour = now.0.div_euclid(HOUR_MS / 2);
+        // Only the hour in which all begins matters.
+        let first = first.floor(HOUR_MS);
+        match self.last.get() {
+            Some(last) if (last.half_hour, last.first) == (half_hour, first) => last.baseline,
+            _ => {
+                let baseline = self.computed(first, now);
+                self.last.set(Some(Known { half_hour, first, baseline }));
+                baseline
+            }
+        }
+    }
+
+    fn computed(&self, first: UnixMillis, now: UnixMillis) -> Option<Baseline> {
         let weeks: Vec<u64> = self.samples(first, now, 7 * DAY_MS, WEEKS);
         let days: Vec<u64> = self.samples(first, now, DAY_MS, 6);
         let (middle, top, history) = match (weeks.len(), days.len()) {
@@ -295,14 +324,14 @@ impl Histories {
 /// Returns sums of `costs` by subject.
 pub fn by_subject<'s>(
     costs: impl Iterator<Item = (&'s [Subject], Usd)>,
-) -> BTreeMap<&'s Subject, Usd> {
+) -> HashMap<&'s Subject, Usd, foldhash::fast::FixedState> {
     let mut sums: HashMap<&Subject, Usd, foldhash::fast::FixedState> = HashMap::default();
     for (subjects, cost) in costs {
         for subject in subjects {
             *sums.entry(subject).or_default() += cost;
         }
     }
-    sums.into_iter().collect()
+    sums
 }
 
 #[cfg(test)]
