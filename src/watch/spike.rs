@@ -21,7 +21,7 @@ const NEAR_PERCENT: i128 = 70;
 /// So many principals at once are no culprits: something that they share has changed.
 const CULPRITS_MAX: usize = 3;
 /// Spend above the floor by this factor pages although nothing is known of what is usual.
-const SURE_WITHOUT_HISTORY: i128 = 10;
+pub const SURE_WITHOUT_HISTORY: i128 = 10;
 
 /// What a subject spends in the window, against what it may.
 #[derive(Clone, Debug, PartialEq, Eq)]
