@@ -92,7 +92,9 @@ impl<'s> Subject<'s> {
             format!("tollkeeper_budget_used_ratio{} >= {}", self.braces(""), hundredths(part));
         let summary = "is used to {{ $value | humanizePercentage }}";
         let alert = self.alert((AlertName::BudgetThreshold, severity), expr, summary);
-        Alert { labels: vec![("threshold", threshold.to_string())], ..alert }
+        let description =
+            format!("{}Told from {threshold} on, until the period ends.", alert.description);
+        Alert { labels: vec![("threshold", threshold.to_string())], description, ..alert }
     }
 
     fn burning(&self, rule: &Rule) -> Alert {
@@ -104,7 +106,7 @@ impl<'s> Subject<'s> {
             _ => "burns {{ $value | printf \"%.1f\" }} times as fast as is worth telling",
         };
         let alert = self.alert((name, severity), expr, summary);
-        let description = format!("{} {}", self.limits(rule), alert.description);
+        let description = format!("{}{}", alert.description, self.limits(rule));
         Alert { description, ..alert }
     }
 
@@ -131,7 +133,8 @@ impl<'s> Subject<'s> {
         let summary = "is blind: {{ $value | humanizePercentage }} of its tokens have no price";
         let alert = self.alert((AlertName::BudgetBlind, Severity::Ticket), expr, summary);
         let description = format!(
-            "What they cost is not in it. Add a price file or map opaque ARNs with [models]. {}",
+            "{}What tokens without a price cost is not in it. Add a price file or map opaque ARNs with \
+             [models].",
             alert.description
         );
         Alert { description, ..alert }
@@ -152,15 +155,15 @@ fn standing(in_dollars: bool, of_any: bool) -> String {
                 format!("tollkeeper_budget_{what}_{unit}{{instance=%q,budget=%q,value=%q}}");
             looked_up(&query, &LABELS, format)
         };
-        let spent = amount("spent", &format.replace("TEXT", "Spent "));
-        let limit = amount("limit", &format.replace("TEXT", " of "));
+        let spent = amount("spent", &format.replace("TEXT", "Spent ").replace("END", ""));
+        let limit = amount("limit", &format.replace("TEXT", " of ").replace("END", ". "));
         format!("{spent}{limit}")
     };
-    let (usd, tokens) = ("printf \"TEXT$%.2f\"", "printf \"TEXT%.0f tokens\"");
+    let (usd, tokens) = ("printf \"TEXT$%.2fEND\"", "printf \"TEXT%.0f tokensEND\"");
     match (of_any, in_dollars) {
-        (true, _) => format!("{}{}.", of("usd", usd), of("tokens", tokens)),
-        (false, true) => format!("{}.", of("usd", usd)),
-        (false, false) => format!("{}.", of("tokens", tokens)),
+        (true, _) => format!("{}{}", of("usd", usd), of("tokens", tokens)),
+        (false, true) => of("usd", usd),
+        (false, false) => of("tokens", tokens),
     }
 }
 

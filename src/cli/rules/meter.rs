@@ -27,7 +27,7 @@ const ROWS: [Row; 4] = [
          and\n  time() - tollkeeper_alert_last_delivery_timestamp_seconds > 600",
         5,
         0,
-        "{{ $value }} alerts wait for route {{ $labels.route }}",
+        "at least {{ $value }} alerts wait for route {{ $labels.route }}",
         "Its receiver took nothing for ten minutes and more. What waits is kept and sent later; look at what \
          it says: `tollkeeper_alert_delivery_attempts_total` by result, and the log.",
     ),
