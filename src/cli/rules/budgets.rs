@@ -25,8 +25,8 @@ const MONTH_MS: i64 = 30 * DAY_MS;
 
 /// What is written for: one budget, or all.
 struct Subject<'s> {
-    /// Matchers, each with a comma behind it.
-    matcher: String,
+    /// The name of the budget.
+    name: Option<&'s str>,
     thresholds: &'s [Threshold],
     /// The usual length of a period, where it is one budget.
     length_ms: Option<i64>,
@@ -36,7 +36,7 @@ struct Subject<'s> {
 
 pub(super) fn group(rules: &Rules, budgets: &[Budget]) -> Group {
     let all = Subject {
-        matcher: String::new(),
+        name: None,
         thresholds: &THRESHOLDS_DEFAULT,
         length_ms: None,
         is_rolling: false,
@@ -53,7 +53,7 @@ pub(super) fn group(rules: &Rules, budgets: &[Budget]) -> Group {
 impl<'s> Subject<'s> {
     fn of(budget: &'s Budget) -> Self {
         Self {
-            matcher: format!("budget=\"{}\",", budget.name),
+            name: Some(&budget.name),
             thresholds: &budget.thresholds,
             length_ms: Some(length_ms(budget.period.cycle)),
             is_rolling: budget.period.is_rolling(),
@@ -69,8 +69,12 @@ impl<'s> Subject<'s> {
             burning.iter().filter(|rule| !(self.is_rolling && rule.urgency == Urgency::Notice));
         let burning = burning.map(|rule| self.burning(rule));
         let blind = self.in_dollars.then(|| self.blind());
-        let alerts = thresholds.chain(burning).chain(blind);
-        alerts.map(|alert| Alert { patience, ..alert }).collect()
+        // Rules of one name must differ in their labels, else Prometheus takes them for doubles.
+        let own = |mut alert: Alert| {
+            alert.labels.extend(self.name.map(|name| ("budget", name.to_owned())));
+            Alert { patience, ..alert }
+        };
+        thresholds.chain(burning).chain(blind).map(own).collect()
     }
 
     fn alert(&self, (name, severity): (AlertName, Severity), expr: String, summary: &str) -> Alert {
@@ -141,9 +145,10 @@ impl<'s> Subject<'s> {
     }
 
     fn braces(&self, own: &str) -> String {
-        let matchers = format!("{}{own}", self.matcher);
-        let matchers = matchers.trim_end_matches(',');
-        if matchers.is_empty() { String::new() } else { format!("{{{matchers}}}") }
+        let name = self.name.map(|name| format!("budget=\"{name}\""));
+        let own = (!own.is_empty()).then(|| own.to_owned());
+        let matchers: Vec<String> = name.into_iter().chain(own).collect();
+        if matchers.is_empty() { String::new() } else { format!("{{{}}}", matchers.join(",")) }
     }
 }
 
