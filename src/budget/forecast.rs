@@ -4,7 +4,8 @@
 //! (their mean, for up to eight weeks), as high as the last seven days were. The band comes from how far
 //! days and weeks were from that. Hours of the week are those of UTC: when the clocks change, the shape
 //! is off by an hour until the weeks before are forgotten. With less history the pace of the period so
-//! far goes on, with a wide band. Estimates only: what is known stays in picodollars.
+//! far goes on, with a wide band. History begins with the first row in scope: what is new has none, and
+//! must not be taken for something that rests on most days. Estimates only: what is known stays in picodollars.
 #![expect(
     clippy::float_arithmetic,
     clippy::cast_precision_loss,
@@ -85,6 +86,17 @@ pub(super) struct Question<'t> {
     pub(super) now: UnixMillis,
 }
 
+impl Question<'_> {
+    /// Returns since when there is something to go by: since the first row of the history (or of the
+    /// period, if that is longer), as far as that is known.
+    fn since(&self) -> Option<UnixMillis> {
+        let looked_at = self.now.floor(HOUR_MS).plus(-HISTORY_MS).min(self.period.start);
+        // By the hour, since a minute becomes one.
+        let first = self.track.first(looked_at, self.now.plus(1)).map(|first| first.floor(HOUR_MS));
+        self.known.from.map(|from| from.max(first.unwrap_or(from)))
+    }
+}
+
 impl Method {
     /// Returns the name used in texts and JSON.
     pub fn as_str(self) -> &'static str {
@@ -104,8 +116,8 @@ pub(super) fn forecast(question: &Question<'_>) -> Result<Forecast, NoForecast> 
 }
 
 fn by_pace(question: &Question<'_>) -> Result<Forecast, NoForecast> {
-    let Question { known, period, limit, spent, now, .. } = *question;
-    let from = known.from.map_or(now, |from| from.max(period.start));
+    let Question { period, limit, spent, now, .. } = *question;
+    let from = question.since().map_or(now, |from| from.max(period.start));
     let needed_ms = PACE_MIN_MS.max(period.length_ms() / PACE_PART);
     let elapsed_ms = now.0 - from.0;
     if elapsed_ms < needed_ms {
@@ -141,9 +153,9 @@ struct Shape {
 impl Shape {
     /// Returns the shape of the weeks before the hour of now, if enough of them are known.
     fn of(question: &Question<'_>) -> Option<Self> {
-        let Question { track, known, limit, now, .. } = *question;
+        let Question { track, limit, now, .. } = *question;
         let to = now.floor(HOUR_MS);
-        let known_from = track.days_to().into_iter().chain(known.from).max()?;
+        let known_from = question.since()?.max(track.days_to().unwrap_or_default());
         let known_ms = (to.0 - known_from.0).clamp(0, HISTORY_MS);
         let weeks = usize::try_from(known_ms / WEEK_MS).ok()?;
         if weeks < WEEKS_MIN {
@@ -151,13 +163,15 @@ impl Shape {
         }
         let count = weeks * HOURS_PER_WEEK;
         let from = to.plus(-(weeks as i64) * WEEK_MS);
-        let mut history = vec![0.0; count];
+        // Whole numbers first: floats would depend on the order and the pieces in which rows came.
+        let mut exact = vec![0_i128; count];
         track.each_within_hours(from, to, |start, sums| {
             let place = usize::try_from((start.0 - from.0) / HOUR_MS).ok();
-            if let Some(hour) = place.and_then(|place| history.get_mut(place)) {
-                *hour += limit.in_unit_of(sums).number() as f64;
+            if let Some(hour) = place.and_then(|place| exact.get_mut(place)) {
+                *hour = hour.saturating_add(limit.in_unit_of(sums).number());
             }
         });
+        let history: Vec<f64> = exact.into_iter().map(|hour| hour as f64).collect();
         let mut hours = [0.0; HOURS_PER_WEEK];
         for week in history.chunks_exact(HOURS_PER_WEEK) {
             for (hour, value) in hours.iter_mut().zip(week) {

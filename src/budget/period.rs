@@ -4,7 +4,8 @@
 use jiff::ToSpan;
 use jiff::civil::{Date, Weekday};
 
-use super::zone::Zone;
+use super::pace::BY_MINUTE_MAX_MS;
+use super::zone::{FIRST, LAST, Zone};
 use crate::ledger::rollup::HourCuts;
 use crate::model::time::{DAY_MS, HOUR_MS, MINUTE_MS, UnixMillis};
 
@@ -40,7 +41,8 @@ pub enum Cycle {
         /// As that of [`Self::Month`].
         day: i8,
     },
-    /// The time before now: a window that moves on by the minute, or by the hour from a day on.
+    /// The time before now: a window whose beginning moves on by the minute, or by the hour where it is
+    /// longer than minutes are looked at.
     Rolling {
         /// How long, in milliseconds; whole minutes.
         ms: i64,
@@ -71,7 +73,10 @@ impl Interval {
 impl Period {
     /// Returns the period that holds `at`. Periods tile time, but for rolling ones, which end with the
     /// minute of `at`.
+    ///
+    /// Times before 1900 and after 3000, which only a broken clock has, are taken for those.
     pub fn holding(&self, at: UnixMillis) -> Interval {
+        let at = at.clamp(FIRST, LAST);
         match self.cycle {
             Cycle::Hour => self.hour(at),
             Cycle::Rolling { ms } => rolling(ms, at),
@@ -91,16 +96,15 @@ impl Period {
         matches!(self.cycle, Cycle::Rolling { .. })
     }
 
-    /// Returns the length of the longest of these periods in milliseconds, an hour for the end of summer
-    /// time included.
+    /// Returns a length in milliseconds that none of these periods exceeds: that of the calendar and a
+    /// day, since zones have changed their offset by hours.
     pub fn longest_ms(&self) -> i64 {
         match self.cycle {
             Cycle::Hour => HOUR_MS,
-            Cycle::Day => DAY_MS + HOUR_MS,
-            Cycle::Week { .. } => 7 * DAY_MS + HOUR_MS,
-            Cycle::Month { .. } => 31 * DAY_MS + HOUR_MS,
-            // From 30 November to the end of February would be less; July and August have 31 days.
-            Cycle::Quarter { .. } => 92 * DAY_MS + HOUR_MS,
+            Cycle::Day => 2 * DAY_MS,
+            Cycle::Week { .. } => 8 * DAY_MS,
+            Cycle::Month { .. } => 32 * DAY_MS,
+            Cycle::Quarter { .. } => 93 * DAY_MS,
             Cycle::Rolling { ms } => ms + HOUR_MS,
         }
     }
@@ -177,7 +181,7 @@ impl Period {
 fn rolling(ms: i64, at: UnixMillis) -> Interval {
     let end = at.floor(MINUTE_MS).plus(MINUTE_MS);
     // A row by the hour can't be counted in part.
-    let step_ms = if ms < DAY_MS { MINUTE_MS } else { HOUR_MS };
+    let step_ms = if ms <= BY_MINUTE_MAX_MS { MINUTE_MS } else { HOUR_MS };
     Interval { start: end.plus(-ms).floor(step_ms), end }
 }
 

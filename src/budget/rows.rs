@@ -147,6 +147,11 @@ impl Rows {
         }
     }
 
+    /// Returns the start of the first bucket that starts in `from..to`.
+    pub(super) fn first(&self, from: u32, to: u32) -> Option<u32> {
+        self.starts.get(self.places(from, to))?.first().copied()
+    }
+
     /// Returns the start of the last bucket.
     pub(super) fn last(&self) -> Option<u32> {
         self.starts.last().copied()
@@ -187,6 +192,7 @@ mod tests {
             prop_assert_eq!(rows.last(), map.keys().last().copied());
             let (from, to) = (from.min(to), to);
             let wanted: Vec<_> = map.range(from..to).map(|(start, sums)| (*start, *sums)).collect();
+            prop_assert_eq!(rows.first(from, to), wanted.first().map(|(start, _)| *start));
             prop_assert_eq!(rows.sum(from, to), wanted.iter().map(|(_, sums)| *sums).sum());
             prop_assert_eq!(rows.iter(from, to).collect::<Vec<_>>(), wanted);
         }

@@ -2,8 +2,12 @@
 
 use proptest::prelude::*;
 
-use super::amount::Sums;
-use crate::model::money::Usd;
+use super::amount::{Amount, Sums};
+use super::period::{Cycle, Period};
+use super::plan::{Budget, Fail};
+use super::scope::Scope;
+use super::zone::Zone;
+use crate::model::money::{PICODOLLARS_PER_USD, Usd};
 use crate::model::names::{Route, Tier};
 use crate::model::series::{ContextBand, SeriesKey};
 
@@ -36,4 +40,20 @@ pub(super) fn any_sums() -> impl Strategy<Value = Sums> {
             calls,
         },
     )
+}
+
+/// Returns a budget for everything, in UTC, with a floor of a dollar.
+pub(super) fn budget(cycle: Cycle, dollars: i128) -> Budget {
+    Budget {
+        name: "b".to_owned(),
+        limit: Amount::Usd(Usd(dollars * PICODOLLARS_PER_USD)),
+        period: Period { cycle, zone: Zone::UTC },
+        scope: Scope::default(),
+        thresholds: vec![],
+        carry_over: false,
+        per: None,
+        enforce: false,
+        fail: Fail::Open,
+        floor: Usd(PICODOLLARS_PER_USD),
+    }
 }

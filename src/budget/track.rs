@@ -27,12 +27,19 @@ pub struct Track {
 /// What is known of all tracks alike.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Known {
-    /// Start of the oldest row that ever came: nothing is known of the time before.
+    /// Start of the oldest row that ever came, of any series: nothing is known of the time before.
     pub from: Option<UnixMillis>,
     /// Where rows by the hour begin.
     pub cuts: HourCuts,
     /// Rows by the hour that start before it may be whole hours whatever `cuts` say.
     pub cuts_from: UnixMillis,
+}
+
+impl Known {
+    /// Takes note that there is something to know since `at`.
+    pub(super) fn learn(&mut self, at: UnixMillis) {
+        self.from = Some(self.from.map_or(at, |from| from.min(at)));
+    }
 }
 
 impl Track {
@@ -77,6 +84,13 @@ impl Track {
     pub fn sum(&self, from: UnixMillis, to: UnixMillis) -> Sums {
         let (from, to) = (first_minute(from), first_minute(to));
         self.minutes.sum(from, to) + self.hours.sum(from, to) + self.days.sum(from, to)
+    }
+
+    /// Returns the start of the first row that starts in `from..to`.
+    pub fn first(&self, from: UnixMillis, to: UnixMillis) -> Option<UnixMillis> {
+        let (from, to) = (first_minute(from), first_minute(to));
+        let levels = [&self.minutes, &self.hours, &self.days];
+        levels.iter().filter_map(|rows| rows.first(from, to)).min().map(instant)
     }
 
     /// Returns the rows that start in `from..to`, by start; rows of different levels may have the same.

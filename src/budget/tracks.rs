@@ -13,13 +13,10 @@ use crate::ledger::amounts::Row;
 use crate::ledger::delta::SeriesId;
 use crate::ledger::rollup::{Bucket, HourCuts, Level};
 use crate::model::series::{OTHER, SeriesKey};
-use crate::model::time::{DAY_MS, UnixMillis};
+use crate::model::time::UnixMillis;
 
 /// Most values of one rule that have tracks of their own; what is beyond shares the track `other`.
 pub const VALUES_MAX: usize = 1_000;
-/// How far ahead of the newest row a time is believed: as in the ledger, a clock that jumps ahead must
-/// not drop what the next look needs.
-const AHEAD_MAX_MS: i64 = DAY_MS;
 
 /// Which tracks there are to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,8 +133,7 @@ impl Tracks {
         if bucket.level != Level::Ever {
             self.newest = self.newest.max(bucket.start());
         }
-        let from = self.known.from.unwrap_or(UnixMillis::UNKNOWN);
-        self.known.from = Some(from.min(bucket.start()));
+        self.known.learn(bucket.start());
         if sums.is_empty() {
             return true;
         }
@@ -150,10 +146,16 @@ impl Tracks {
         true
     }
 
+    /// Takes note that everything since `at` is known, though no row as old may come: who only loads
+    /// rows since `at` says so if the ledger has older ones.
+    pub fn know_since(&mut self, at: UnixMillis) {
+        self.known.learn(at);
+    }
+
     /// Makes hours of old minutes and drops what is older than its rule keeps. Worth a call in some
-    /// minutes. A time far ahead of the newest row is not believed.
+    /// minutes. Only rows make time move: a clock that jumps ahead must not drop what the next look needs.
     pub fn settle(&mut self, now: UnixMillis) {
-        let now = now.min(self.newest.plus(AHEAD_MAX_MS));
+        let now = now.min(self.newest);
         for (key, track) in &mut self.list {
             let keep_ms = self.rules.get(key.rule).map_or(0, |rule| rule.keep_ms);
             track.settle(now.plus(-MINUTES_MS), now.plus(-keep_ms), self.known.cuts);

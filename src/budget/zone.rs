@@ -10,8 +10,8 @@ use crate::model::time::UnixMillis;
 
 /// First and last instant that has a civil date here; others are taken for these. Records are of the
 /// years 2000 to 2200 (`decode` refuses others), clocks may say anything.
-const FIRST: UnixMillis = UnixMillis(-2_208_988_800_000); // 1900
-const LAST: UnixMillis = UnixMillis(32_503_680_000_000); // 3000
+pub(super) const FIRST: UnixMillis = UnixMillis(-2_208_988_800_000); // 1900
+pub(super) const LAST: UnixMillis = UnixMillis(32_503_680_000_000); // 3000
 /// Years whose offsets [`Zone::cuts`] looks at: since the first that a record may be of.
 const CUTS_FROM: UnixMillis = UnixMillis(946_684_800_000); // 2000
 const CUTS_TO: UnixMillis = UnixMillis(4_102_444_800_000); // 2100

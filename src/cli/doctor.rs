@@ -75,6 +75,7 @@ fn examine(
                 exam.read(&mut meter, (owner, piece.input), &chunk, ids);
             }
             bar.inc(chunk.lines.len() as u64);
+            piece.give_back(chunk);
         }
     }
     exams

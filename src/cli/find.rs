@@ -56,7 +56,7 @@ pub(super) fn find(args: &FindArgs, now: UnixMillis) -> Result<(), Failure> {
     };
     std::io::stdout().lock().write_all(page.as_bytes())?;
     let hints = if args.format == Format::Table { print::hints(&matches) } else { String::new() };
-    let remarks = hints + &print::remarks(&matches);
+    let remarks = hints + &print::remarks(&matches) + &inputs.noise_text();
     std::io::stderr().lock().write_all(remarks.as_bytes())?;
     inputs.finish()?;
     if matches.total == 0 {

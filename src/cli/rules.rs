@@ -80,12 +80,13 @@ mod tests {
         let mut rules = Rules::default();
         rules.throttled.over = crate::watch::rules::Ppm(25_000);
         rules.throttled.calls_min = 7;
+        rules.throttled.affected_min = 3;
         rules.throttled.patience.for_ms = 90_000;
         rules.slow.enabled = false;
         rules.lag.enabled = false;
         rules.spike.enabled = false;
         let text = of(&rules);
-        for there in [") > 0.025\n", ">= 7\n", "for: 1m30s\n"] {
+        for there in [") > 0.025\n", ">= 7\n", ">= 3\n", "for: 1m30s\n"] {
             assert!(text.contains(there), "{there}");
         }
         for gone in ["TollkeeperLatencyNearLimit", "TollkeeperIngestLag", "TollkeeperSpendSpike"] {

@@ -23,7 +23,7 @@ pub(super) fn scan(args: &ScanArgs) -> Result<(), Failure> {
     let by = args.by.iter().map(|key| By::parse(key)).collect::<Result<Vec<By>, Failure>>()?;
     let config = args.config.as_deref().map(load_config).transpose()?;
     let attributes = by.iter().filter_map(By::attribute).collect();
-    let rules = rules(config.as_ref(), attributes, args.plain)?;
+    let rules = Rules { ids: args.dedup, ..rules(config.as_ref(), attributes, args.plain)? };
     let inputs = Inputs::open(&args.files)?;
     let bar = progress_bar(inputs.bytes());
     let tally = Tally::new(args.dedup);
@@ -32,7 +32,7 @@ pub(super) fn scan(args: &ScanArgs) -> Result<(), Failure> {
     bar.finish_and_clear();
     let groups = Groups::merged(parts);
     let page = match args.format {
-        Format::Table => print::table(&by, &groups, &tally),
+        Format::Table => print::table(&by, &groups, &tally) + &inputs.noise_text(),
         Format::Json => print::json(&by, &groups, &tally)?,
         Format::Csv => print::csv(&by, &groups, &tally),
     };
@@ -70,6 +70,7 @@ pub(super) fn rules(
         attributes: attributes.into(),
         formats: config.map_or(&[][..], |config| &config.formats).into(),
         seed: 0,
+        ids: true,
         plain,
     })
 }

@@ -285,7 +285,7 @@ fn check_label(name: &str, attributes: &[String]) -> Result<Label, String> {
 
 /// What is only kept by the day can't be told apart at a local midnight.
 fn check_retention(section: &Section<'_, '_>, budget: &Budget, retention: Retention) {
-    let needed_ms = (budget.reach_ms() / DAY_MS + 1) * DAY_MS;
+    let needed_ms = (budget.reach_ms() + DAY_MS - 1) / DAY_MS * DAY_MS;
     if retention.hours_ms < needed_ms {
         let (found, needed) = (duration_text(retention.hours_ms), duration_text(needed_ms));
         section.report(format!(

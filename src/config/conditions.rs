@@ -60,6 +60,9 @@ fn ratio(mut section: Section<'_, '_>, rule: &mut RatioRule) {
     if let Some(calls) = section.number("calls_min", 1..=u64::from(u32::MAX)) {
         rule.calls_min = u32::try_from(calls).unwrap_or(u32::MAX);
     }
+    if let Some(calls) = section.number("affected_min", 1..=u64::from(u32::MAX)) {
+        rule.affected_min = u32::try_from(calls).unwrap_or(u32::MAX);
+    }
     patience(&mut section, &mut rule.patience);
     section.finish();
 }

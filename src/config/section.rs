@@ -284,7 +284,7 @@ impl<'r, 'i> Section<'r, 'i> {
         key: &'static str,
         check: impl Fn(&str) -> Result<(), String>,
     ) -> Vec<(String, Vec<String>)> {
-        let allowed = "a text or a list of texts, for example `[\"a\", \"b\"]`";
+        let allowed = "a text or a list of texts, for example `[\"a\", \"b\"]`, not an empty one";
         let mut lists = Vec::new();
         let Some(value) = self.take(key) else { return lists };
         let Some(table) = value.get_ref().as_table() else {

@@ -73,6 +73,9 @@ impl Start {
                 lookout.add(series, bucket, &Facts::of(row), now);
             })?;
         }
+        if store.identity().created <= from {
+            lookout.know_since(from);
+        }
         let last_notice = ledger.alerts().last_number();
         Ok(Self { lookout, history: store.history(), last_notice })
     }

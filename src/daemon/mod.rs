@@ -236,6 +236,7 @@ fn rules(config: &Config, book: Arc<Book>, books: &Books) -> Rules {
         attributes: config.labels.attributes.clone().into(),
         formats: config.formats.clone().into(),
         seed: books.store.identity().seed,
+        ids: true,
         plain: false,
     }
 }

@@ -227,7 +227,11 @@ fn bell(wake: &Arc<Wake>) -> Bell {
         Ring::Everything => wake.everything(),
     });
     if let Some(error) = error {
-        tracing::warn!(%error, "the system gives no file events; files are looked at by `rescan` only");
+        tracing::warn!(
+            %error,
+            "the system gives no file events, so files are only looked at every `rescan`; if its limit is \
+             reached, raise it (`sysctl -w fs.inotify.max_user_instances=512`)"
+        );
     }
     bell
 }

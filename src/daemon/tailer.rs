@@ -16,7 +16,7 @@ use crate::config::FileSourceConfig;
 use crate::metrics::SourceFacts;
 use crate::model::time::UnixMillis;
 use crate::source::Batch;
-use crate::source::file::bell::Bell;
+use crate::source::file::bell::{Bell, WatchProblem};
 use crate::source::file::{FileSource, Look, Problem};
 
 /// Shortest time between two sweeps while lines trickle in; bounds what a busy writer costs.
@@ -72,7 +72,7 @@ impl Tailer {
 
     /// Sweeps one source. Returns when it wants to be swept again at the latest, and its backlog.
     fn sweep(&mut self, place: usize, rung: &Rung) -> ControlFlow<(), (Instant, u64)> {
-        let Self { sources, wake, workers, number, progress, .. } = self;
+        let Self { sources, wake, workers, number, progress, said, .. } = self;
         let Some(followed) = sources.get_mut(place) else { return ControlFlow::Break(()) };
         let rescan = Duration::from_millis(followed.config.rescan_ms);
         let due = followed.looked.is_none_or(|looked| looked.elapsed() >= rescan);
@@ -80,10 +80,7 @@ impl Tailer {
         let look = if due || rung.everything { Look::Everything } else { Look::Changed(&paths) };
         if matches!(look, Look::Everything) {
             followed.looked = Some(Instant::now());
-            for problem in followed.bell.watch(followed.source.patterns()) {
-                let cause = problem.error.to_string();
-                tracing::warn!(cause, "{problem}");
-            }
+            complain_of_watches(said, &followed.bell.watch(followed.source.patterns()));
         }
         let mut emit = |batch: Batch| {
             if wake.is_stopping() {
@@ -123,6 +120,19 @@ impl Tailer {
             if self.said.may_say((problem.path.clone(), problem.kind.to_string())) {
                 tracing::warn!(source, cause, "{problem}");
             }
+        }
+    }
+}
+
+/// Says which folders can't be watched, each cause once in a while: where a limit is reached there may be
+/// thousands.
+fn complain_of_watches(said: &mut Quiet<(PathBuf, String)>, problems: &[WatchProblem]) {
+    for problem in problems {
+        let advice = problem.advice();
+        if said.may_say((PathBuf::new(), advice.to_owned())) {
+            let alike = problems.iter().filter(|other| other.advice() == advice).count();
+            let cause = problem.error.to_string();
+            tracing::warn!(cause, folders = alike, "{problem}");
         }
     }
 }

@@ -43,16 +43,19 @@ pub(super) fn work(
 
 fn rate(meter: &mut Meter, batch: &Batch, complaints: &mut Complaints) -> RatedBatch {
     let mut rated = meter.rate(&batch.lines, &batch.frames);
-    let skipped =
-        [(Reject::Oversized, batch.oversized_lines), (Reject::Truncated, batch.truncated_lines)];
-    for (reject, lines) in skipped {
+    let skipped = [
+        (Reject::Oversized, batch.oversized_lines, batch.oversized_at),
+        (Reject::Truncated, batch.truncated_lines, batch.truncated_at),
+    ];
+    for (reject, lines, offset) in skipped {
         rated.rejected.add((None, LineResult::Rejected(reject)), lines);
         if lines > 0 {
-            complain(complaints, batch, reject, 0);
+            complain(complaints, batch, reject, offset);
         }
     }
-    for (reject, offset) in &rated.examples {
-        complain(complaints, batch, *reject, *offset);
+    for &(reject, place) in &rated.examples {
+        let offset = batch.span.from.saturating_add(batch.left_out.offset_of(place));
+        complain(complaints, batch, reject, offset);
     }
     RatedBatch {
         source: batch.position.source.clone(),
@@ -66,13 +69,10 @@ fn rate(meter: &mut Meter, batch: &Batch, complaints: &mut Complaints) -> RatedB
 }
 
 /// Says which lines are not counted. The text of a line is never said.
-fn complain(quiet: &mut Complaints, batch: &Batch, reject: Reject, offset: usize) {
+fn complain(quiet: &mut Complaints, batch: &Batch, reject: Reject, offset: u64) {
     if !quiet.may_say((batch.position.source.clone(), reject)) {
         return;
     }
-    // Lines that were left out shift the others, so then only the piece as a whole is named.
-    let is_whole = batch.span.to.saturating_sub(batch.span.from) == batch.lines.len() as u64;
-    let offset = batch.span.from.saturating_add(if is_whole { offset as u64 } else { 0 });
     tracing::warn!(
         source = %batch.position.source,
         file = %String::from_utf8_lossy(&batch.position.path),

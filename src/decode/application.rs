@@ -12,7 +12,7 @@ use super::paths::Field;
 use super::slots::FieldSet;
 use super::{Approximations, Invocation, Reject, scalar, usage};
 use crate::model::error_class::{self, ErrorClass};
-use crate::model::names::{Approximation, Operation, Outcome, RecordKind, StopReason, Tier};
+use crate::model::names::{Approximation, RecordKind, StopReason};
 use crate::model::time::UnixMillis;
 use crate::model::tokens::TokenClass;
 
@@ -30,7 +30,13 @@ const STOP_REASONS: &[Field] =
     &[Field::AppStopReason, Field::AppFinishReason, Field::AppStopReasonCamel];
 const LATENCIES: &[Field] =
     &[Field::AppLatency, Field::AppLatencyCamel, Field::AppDuration, Field::AppLatencyPascal];
+const ACCOUNTS: &[Field] = &[Field::AppAccountId, Field::AccountId];
+const REGIONS: &[Field] = &[Field::Region, Field::AppRegion];
 const FIRST_TOKENS: &[Field] = &[Field::AppFirstToken, Field::AppTimeToFirstToken];
+/// What the application claims that the call cost.
+pub(super) const CLAIM: Field = Field::AppEstimate;
+/// What is measured of a call beside its counts.
+pub(super) const MEASURED: &[&[Field]] = &[LATENCIES, FIRST_TOKENS, &[Field::AppReasoning, CLAIM]];
 /// What only a failed call has: codes before texts, since they are exact.
 const ERRORS: &[Field] = &[
     Field::ErrorCode,
@@ -44,6 +50,15 @@ const ERRORS: &[Field] = &[
     Field::AppError,
     Field::AppErrorMessage,
 ];
+
+/// What few lines have: one look tells that a line has none of it.
+const RARE: FieldSet = FieldSet::of(STOP_REASONS)
+    .union(FieldSet::of(LATENCIES))
+    .union(FieldSet::of(FIRST_TOKENS))
+    .union(FieldSet::of(CALLERS))
+    .union(FieldSet::of(ACCOUNTS))
+    .union(FieldSet::of(REGIONS))
+    .with(Field::AppReasoning);
 
 /// Tells whether a line is such a log: a model, and usage or an error.
 pub(super) fn is_one(draft: &Draft<'_, '_>) -> bool {
@@ -79,43 +94,32 @@ pub(super) fn invocation<'l>(draft: &mut Draft<'_, 'l>) -> Result<Invocation<'l>
         // A total alone does not tell what it would cost.
         return Err(Reject::MissingField);
     }
-    let stop_reason = first_text(draft, STOP_REASONS).map(|reason| StopReason::from_log(&reason));
-    let outcome = match error {
-        Some(error) => error.outcome,
-        None if stop_reason.is_some_and(StopReason::is_filtered) => Outcome::Filtered,
-        None => Outcome::Ok,
-    };
+    let has_more = draft.has_any(RARE);
+    let rare = |fields: &'static [Field]| if has_more { fields } else { &[] };
+    let stop_reason =
+        first_text(draft, rare(STOP_REASONS)).map(|reason| StopReason::from_log(&reason));
     let arn = |&field: &Field| draft.text(field).filter(|text| text.starts_with("arn:"));
-    Ok(Invocation {
-        kind: RecordKind::Application,
-        at,
-        account: first_text(draft, &[Field::AppAccountId, Field::AccountId]),
-        region: first_text(draft, &[Field::Region, Field::AppRegion]),
+    let call = Invocation {
+        account: first_text(draft, rare(ACCOUNTS)),
+        region: first_text(draft, rare(REGIONS)),
         // Neither `requestId` nor `aws_request_id`: in Lambda's own JSON logs (Lambda developer guide,
         // `monitoring-cloudwatchlogs-logformat`) they name a run of a function, which all its calls
         // share, so all but one would be taken for duplicates.
         request_id: draft.text(Field::AppRequestId),
-        operation: Operation::Unknown,
-        model_id,
-        invoked_model_id: None,
-        identity_arn: CALLERS.iter().filter(|&&field| draft.has(field)).find_map(arn),
+        identity_arn: rare(CALLERS).iter().filter(|&&field| draft.has(field)).find_map(arn),
         attributes: draft.attribute_values(),
         tokens: usage.tokens,
         reasoning_tokens: draft
             .hint(Field::AppReasoning)
             .map_or(0, |reasoning| reasoning.min(usage.tokens.get(TokenClass::Output))),
         has_output_count: usage.has_output,
-        max_tokens: None,
-        tier: Tier::Standard,
-        outcome,
-        error_code: error.map(|error| error.code),
-        retries_exhausted: error.and_then(|error| error.retries_exhausted),
-        stop_reason,
-        latency_ms: first_millis(draft, LATENCIES),
-        first_byte_ms: first_millis(draft, FIRST_TOKENS),
-        reported_cost: draft.raw(Field::AppEstimate).and_then(scalar::dollars),
+        latency_ms: first_millis(draft, rare(LATENCIES)),
+        first_byte_ms: first_millis(draft, rare(FIRST_TOKENS)),
+        reported_cost: draft.raw(CLAIM).and_then(scalar::dollars),
         approximations,
-    })
+        ..Invocation::new(RecordKind::Application, at, model_id)
+    };
+    Ok(call.ended(error, stop_reason))
 }
 
 fn first_text<'l>(draft: &Draft<'_, 'l>, fields: &[Field]) -> Option<Cow<'l, str>> {

@@ -10,7 +10,7 @@ use super::draft::{Draft, set_cache_writes};
 use super::paths::Field;
 use super::{Approximations, Invocation, Reject};
 use crate::model::error_class::{self, ErrorClass};
-use crate::model::names::{Approximation, Operation, Outcome, RecordKind, StopReason, Tier};
+use crate::model::names::{Approximation, RecordKind, StopReason, Tier};
 use crate::model::series::UNKNOWN;
 use crate::model::time::UnixMillis;
 use crate::model::tokens::{TokenClass, TokenCounts};
@@ -44,35 +44,15 @@ pub(super) fn invocation<'l>(draft: &mut Draft<'_, 'l>) -> Result<Invocation<'l>
         status.unwrap_or(ErrorClass::UNKNOWN)
     });
     let stop_reason = draft.text(Field::StopReason).map(|reason| StopReason::from_log(&reason));
-    let outcome = match error {
-        Some(error) => error.outcome,
-        None if stop_reason.is_some_and(StopReason::is_filtered) => Outcome::Filtered,
-        None => Outcome::Ok,
-    };
-    Ok(Invocation {
-        kind: RecordKind::BatchOutput,
-        at: UnixMillis::UNKNOWN,
-        account: None,
-        region: None,
-        // A record's id is the caller's own and comes again in the next job.
-        request_id: None,
-        operation: Operation::Unknown,
-        model_id: Cow::Borrowed(UNKNOWN),
-        invoked_model_id: None,
-        identity_arn: None,
+    // It names neither account nor region; its record id is the caller's own and comes again in the
+    // next job, so it is no request id.
+    let call = Invocation {
         attributes: draft.attribute_values(),
         tokens,
-        reasoning_tokens: 0,
         has_output_count: output.is_some(),
-        max_tokens: None,
         tier: Tier::Batch,
-        outcome,
-        error_code: error.map(|error| error.code),
-        retries_exhausted: None,
-        stop_reason,
-        latency_ms: None,
-        first_byte_ms: None,
-        reported_cost: None,
         approximations: Approximations::NONE.with(Approximation::TimeUnknown),
-    })
+        ..Invocation::new(RecordKind::BatchOutput, UnixMillis::UNKNOWN, Cow::Borrowed(UNKNOWN))
+    };
+    Ok(call.ended(error, stop_reason))
 }

@@ -32,6 +32,7 @@ pub(super) fn invocation<'l>(draft: &mut Draft<'_, 'l>) -> Result<Invocation<'l>
         account: draft.text(Field::AccountId),
         region: draft.text(Field::Region),
         request_id: draft.text(Field::RequestId),
+        part: 0,
         operation: operation(draft),
         model_id,
         invoked_model_id: draft.text(Field::InvokedModelId),

@@ -168,6 +168,9 @@ impl<'l> Draft<'_, 'l> {
 
     /// Returns the values of the attributes.
     pub(super) fn attribute_values(&self) -> Vec<Option<Cow<'l, str>>> {
+        if self.attributes.is_empty() {
+            return Vec::new();
+        }
         self.attributes.iter().map(|&slot| self.text_slot(slot)).collect()
     }
 }
@@ -181,7 +184,7 @@ pub(super) fn believed(at: UnixMillis) -> Result<UnixMillis, Reject> {
 pub(super) fn head(line: &[u8]) -> &str {
     let head = line.get(..HEAD).unwrap_or(line);
     let head = memchr::memchr(b'\\', head).and_then(|end| head.get(..end)).unwrap_or(head);
-    match std::str::from_utf8(head) {
+    match simdutf8::compat::from_utf8(head) {
         Ok(text) => text,
         Err(error) => {
             let valid = head.get(..error.valid_up_to()).unwrap_or(&[]);

@@ -11,7 +11,7 @@ use super::json::{Edge, Slot, TrieBuilder};
 use super::{Approximations, Invocation, Reject, application, scalar};
 use crate::model::error_class::{self, ErrorClass};
 use crate::model::log_format::{FormatField, JsonPath, LogFormat, PathStep};
-use crate::model::names::{Approximation, Operation, Outcome, RecordKind, StopReason, Tier};
+use crate::model::names::{Approximation, RecordKind, StopReason};
 use crate::model::time::UnixMillis;
 use crate::model::tokens::{TokenClass, TokenCounts};
 
@@ -111,36 +111,21 @@ pub(super) fn invocation<'l>(
     let stop_reason = line.text(FormatField::StopReason);
     let stop_reason =
         stop_reason.filter(|text| !text.is_empty()).map(|text| StopReason::from_log(&text));
-    let outcome = match error {
-        Some(error) => error.outcome,
-        None if stop_reason.is_some_and(StopReason::is_filtered) => Outcome::Filtered,
-        None => Outcome::Ok,
-    };
-    Ok(Invocation {
-        kind: RecordKind::Application,
-        at,
+    let call = Invocation {
         account: line.name(FormatField::Account),
         region: line.name(FormatField::Region),
         request_id: line.name(FormatField::RequestId),
-        operation: Operation::Unknown,
-        model_id,
-        invoked_model_id: None,
         identity_arn: line.text(FormatField::Principal).filter(|text| text.starts_with("arn:")),
         attributes: line.draft.attribute_values(),
         tokens,
-        reasoning_tokens: 0,
         has_output_count: line.raw(FormatField::OutputTokens).is_some(),
-        max_tokens: None,
-        tier: Tier::Standard,
-        outcome,
-        error_code: error.map(|error| error.code),
-        retries_exhausted: error.and_then(|error| error.retries_exhausted),
-        stop_reason,
         latency_ms: line.millis(FormatField::LatencyMs),
         first_byte_ms: line.millis(FormatField::FirstTokenMs),
         reported_cost: line.raw(FormatField::CostUsd).and_then(scalar::dollars),
         approximations,
-    })
+        ..Invocation::new(RecordKind::Application, at, model_id)
+    };
+    Ok(call.ended(error, stop_reason))
 }
 
 impl<'l> Line<'_, '_, 'l> {
@@ -248,7 +233,7 @@ mod tests {
     use super::*;
     use crate::decode::{Decoder, Item};
     use crate::model::log_format::Condition;
-    use crate::model::names::ErrorCode;
+    use crate::model::names::{ErrorCode, Outcome};
 
     fn format(when: &[&str], fields: &[(FormatField, &str)], cached_in_input: bool) -> LogFormat {
         LogFormat {

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::model::error_class::ErrorClass;
 use crate::model::money::Usd;
 use crate::model::names::{
     Approximations, ErrorCode, Operation, Outcome, RecordKind, StopReason, Tier,
@@ -24,6 +25,9 @@ pub struct Invocation<'l> {
     pub region: Option<Cow<'l, str>>,
     /// Id of the request; the same for all logs of one call, another one for each retry.
     pub request_id: Option<Cow<'l, str>>,
+    /// Which of several calls it is that one record tells of, from 1 on; 0 if it is the only one. The
+    /// request id is then that of the record.
+    pub part: u32,
     /// API operation.
     pub operation: Operation,
     /// Model id, profile id or ARN, as logged.
@@ -64,7 +68,50 @@ pub struct Invocation<'l> {
     pub approximations: Approximations,
 }
 
-impl Invocation<'_> {
+impl<'l> Invocation<'l> {
+    /// Returns a call of which nothing is known but which log told it, its time and its model.
+    pub(super) fn new(kind: RecordKind, at: UnixMillis, model_id: Cow<'l, str>) -> Self {
+        Self {
+            kind,
+            at,
+            account: None,
+            region: None,
+            request_id: None,
+            part: 0,
+            operation: Operation::Unknown,
+            model_id,
+            invoked_model_id: None,
+            identity_arn: None,
+            attributes: Vec::new(),
+            tokens: TokenCounts::default(),
+            reasoning_tokens: 0,
+            has_output_count: false,
+            max_tokens: None,
+            tier: Tier::Standard,
+            outcome: Outcome::Ok,
+            error_code: None,
+            retries_exhausted: None,
+            stop_reason: None,
+            latency_ms: None,
+            first_byte_ms: None,
+            reported_cost: None,
+            approximations: Approximations::NONE,
+        }
+    }
+
+    /// Returns the call with how it ended: an error tells, and without one why the model stopped.
+    pub(super) fn ended(self, error: Option<ErrorClass>, stop_reason: Option<StopReason>) -> Self {
+        let is_filtered = stop_reason.is_some_and(StopReason::is_filtered);
+        let without_error = if is_filtered { Outcome::Filtered } else { Outcome::Ok };
+        Self {
+            outcome: error.map_or(without_error, |error| error.outcome),
+            error_code: error.map(|error| error.code),
+            retries_exhausted: error.and_then(|error| error.retries_exhausted),
+            stop_reason,
+            ..self
+        }
+    }
+
     /// Returns the invocation without its borrow of the line.
     pub fn into_owned(self) -> Invocation<'static> {
         let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());

@@ -8,6 +8,8 @@
 
 #[cfg(test)]
 mod agreement;
+#[cfg(test)]
+mod any_wrapping;
 mod application;
 #[cfg(test)]
 mod application_spellings;
@@ -20,6 +22,7 @@ mod invocation;
 mod json;
 #[cfg(test)]
 mod meaning;
+mod parallel;
 mod paths;
 mod prefix;
 mod scalar;
@@ -113,6 +116,7 @@ impl Decoder {
             match self.draft(line).finish() {
                 Ok(invocation) => return visit(Item::Record { invocation, event_id: None }),
                 Err(Reject::UnknownKind) => return wrapping::unwrap_object(self, line, visit),
+                Err(Reject::BadTokenCount) => return wrapping::unwrap_calls(self, line, visit),
                 Err(reject) => return visit(Item::Rejected { reject, part: Refused(line) }),
             }
         }

@@ -5,8 +5,10 @@
 //! what stands before it begins like a log line. It must never take JSON out of the middle of a
 //! sentence for a record.
 
-use super::is_blank;
-use super::json;
+use super::draft::believed;
+use super::wrapping::begins_json;
+use super::{frame, is_blank, json, signal};
+use crate::model::time::UnixMillis;
 
 /// Longest text in front of JSON: a time, a stream or host name of up to 512 bytes, a logger.
 pub(super) const PREFIX_BYTES_MAX: usize = 1_024;
@@ -19,6 +21,8 @@ pub(super) struct Payload<'l> {
     pub(super) text: &'l [u8],
     /// Id of the `CloudWatch` event.
     pub(super) event_id: Option<&'l str>,
+    /// When a container wrote it.
+    pub(super) at: Option<UnixMillis>,
 }
 
 /// Returns what a line of text was wrapped around.
@@ -27,6 +31,13 @@ pub(super) fn payload(line: &[u8]) -> Option<Payload<'_>> {
     if let Some(event) = line.strip_prefix(b"EVENTS\t") {
         return event_of_page(event);
     }
+    if let Some((time, text)) = frame::container_text(line)
+        && is_message(text)
+    {
+        let at = std::str::from_utf8(time).ok().and_then(UnixMillis::parse_rfc3339);
+        let at = at.and_then(|at| believed(at).ok());
+        return Some(Payload { text, event_id: None, at });
+    }
     if !begins_like_a_log_line(line) {
         return None;
     }
@@ -34,10 +45,19 @@ pub(super) fn payload(line: &[u8]) -> Option<Payload<'_>> {
     for start in memchr::memchr_iter(b'{', head).take(TRIES_MAX) {
         let json = line.get(start..)?;
         if is_documents(json) {
-            return Some(Payload { text: json, event_id: None });
+            return Some(Payload { text: json, event_id: None, at: None });
         }
     }
     None
+}
+
+/// Tells whether what a container wrote is something by itself; other text is no more than a log line.
+fn is_message(text: &[u8]) -> bool {
+    let start = text.trim_ascii_start();
+    begins_json(start)
+        || start.starts_with(b"EVENTS\t")
+        || begins_like_a_log_line(start)
+        || signal::of_text(&String::from_utf8_lossy(text), &signal::Context::default()).is_some()
 }
 
 /// Tells whether a line of a page in text form names streams or pages and no event.
@@ -66,7 +86,8 @@ fn event_of_page(event: &[u8]) -> Option<Payload<'_>> {
     let id = std::str::from_utf8(values.next()?).ok()?;
     let rest = values.nth(2)?;
     let end = memchr::memrchr(b'\t', rest)?;
-    Some(Payload { text: rest.get(..end)?, event_id: Some(id).filter(|id| !id.is_empty()) })
+    let event_id = Some(id).filter(|id| !id.is_empty());
+    Some(Payload { text: rest.get(..end)?, event_id, at: None })
 }
 
 /// Tells whether `text` holds JSON values and nothing else.
@@ -157,7 +178,6 @@ mod tests {
         for prefix in [
             "2024-05-14T09:12:03.000000+00:00 aws/bedrock/modelinvocations ",
             "2024-05-14T09:12:03 ",
-            "2024-05-14T09:12:00.123456789Z stdout F ",
             "2024-05-14 09:12:00,123 INFO  [main] LLM - ",
             "[2024-05-14 09:12:00] {main} ",
             "\u{1b}[32m2024-05-14T09:12:03+00:00\u{1b}[0m \u{1b}[36mstream\u{1b}[0m ",
@@ -167,8 +187,26 @@ mod tests {
             "WARN: ",
         ] {
             let line = format!("{prefix}{json}\n");
-            let expected = Some(Payload { text: json.as_bytes(), event_id: None });
+            let expected = Some(Payload { text: json.as_bytes(), event_id: None, at: None });
             assert_eq!(payload(line.as_bytes()), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn whatever_a_container_wrote_is_found_with_its_time() {
+        for text in [r#"{"a":1}"#, "ValueError: x", "EVENTS\t1\t2", "2024-05-14 INFO x"] {
+            let line = format!("2024-05-14T09:12:03.123456789Z stderr F {text}");
+            let at = Some(UnixMillis(1_715_677_923_123));
+            let expected = Some(Payload { text: text.as_bytes(), event_id: None, at });
+            assert_eq!(payload(line.as_bytes()), expected, "{line}");
+        }
+        for line in [
+            "2024-05-14T09:12:03Z stdout F ",
+            "2024-05-14T09:12:03Z stdout F no more",
+            "2024-05-14T09:12:03Z stdlog F x",
+            "stdout F x",
+        ] {
+            assert_eq!(payload(line.as_bytes()), None, "{line}");
         }
     }
 
@@ -210,7 +248,8 @@ mod tests {
     #[test]
     fn an_event_of_a_page_in_text_form_brings_its_id() {
         let line = b"EVENTS\t3825\t1715677923812\taws/bedrock\t{\"a\":\"b\"}\t1715677923000";
-        let expected = Some(Payload { text: br#"{"a":"b"}"#, event_id: Some("3825") });
+        let text = br#"{"a":"b"}"#;
+        let expected = Some(Payload { text, event_id: Some("3825"), at: None });
         assert_eq!(payload(line), expected);
         for line in ["EVENTS\t1\t2\t3", "EVENTS\t1\t2\t3\tplain text", "EVENTS\t"] {
             assert_eq!(payload(line.as_bytes()), None, "{line}");

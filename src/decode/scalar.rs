@@ -41,18 +41,25 @@ const EPOCH_MILLIS_MIN: i64 = 100_000_000_000;
 /// Reads an instant as a JSON number of seconds or milliseconds since 1970, told apart by their size.
 /// Digits below a millisecond are cut.
 pub(super) fn epoch(raw: &[u8]) -> Option<UnixMillis> {
-    let text = std::str::from_utf8(raw).ok()?;
-    let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
-    let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    if !is_digits(whole) || !is_digits(decimals) {
+    let length = raw.iter().position(|&byte| byte == b'.');
+    let (whole, decimals) = match length {
+        Some(length) => (raw.get(..length)?, raw.get(length + 1..)?),
+        None => (raw, &[][..]),
+    };
+    // More digits are of no time that anybody means.
+    if !(1..=18).contains(&whole.len()) || !decimals.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    let number: i64 = whole.parse().ok()?;
+    let mut number = 0;
+    for &byte in whole {
+        number = number * 10 + digit(byte)?;
+    }
+    let number = i64::try_from(number).ok()?;
     if number >= EPOCH_MILLIS_MIN {
         return Some(UnixMillis(number));
     }
     let mut millis = 0;
-    for (&byte, unit) in decimals.as_bytes().iter().zip([100, 10, 1]) {
+    for (&byte, unit) in decimals.iter().zip([100, 10, 1]) {
         millis += i64::try_from(digit(byte)?).ok()? * unit;
     }
     Some(UnixMillis(number * 1000 + millis))
@@ -89,18 +96,40 @@ pub(super) fn dollars(raw: &[u8]) -> Option<Usd> {
 fn short_dollars(text: &[u8]) -> Option<Usd> {
     // As a `u64`, since dividing an `i128` is slow.
     const UNIT: u64 = 1_000_000_000_000;
+    /// By the number of decimals.
+    const UNITS: [u64; 13] = [
+        UNIT,
+        100_000_000_000,
+        10_000_000_000,
+        1_000_000_000,
+        100_000_000,
+        10_000_000,
+        1_000_000,
+        100_000,
+        10_000,
+        1_000,
+        100,
+        10,
+        1,
+    ];
     const { assert!(UNIT as i128 == PICODOLLARS_PER_USD) };
     let point = text.iter().take(7).position(|&byte| byte == b'.')?;
     let (whole, fraction) = (text.get(..point)?, text.get(point + 1..)?);
     if whole.is_empty() || fraction.is_empty() || fraction.len() > 12 {
         return None;
     }
-    let mut value: u64 = 0;
-    for &byte in whole.iter().chain(fraction) {
-        value = value * 10 + digit(byte)?;
-    }
-    let unit = UNIT / 10_u64.pow(u32::try_from(fraction.len()).ok()?);
-    Some(Usd(i128::from(value) * i128::from(unit)))
+    let (mut value, mut others): (u64, u8) = (0, 0);
+    let mut add = |bytes: &[u8]| {
+        for &byte in bytes {
+            let digit = byte.wrapping_sub(b'0');
+            others |= u8::from(digit > 9);
+            value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
+        }
+    };
+    add(whole);
+    add(fraction);
+    let unit = UNITS.get(fraction.len()).filter(|_| others == 0)?;
+    Some(Usd(i128::from(value) * i128::from(*unit)))
 }
 
 fn digit(byte: u8) -> Option<u64> {

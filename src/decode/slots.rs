@@ -44,6 +44,11 @@ impl FieldSet {
         })
     }
 
+    pub(super) const fn union(self, other: Self) -> Self {
+        let (Self([a, b, c, d]), Self(others)) = (self, other);
+        Self([a | others[0], b | others[1], c | others[2], d | others[3]])
+    }
+
     #[inline]
     fn meets(self, other: Self) -> bool {
         self.0.iter().zip(other.0).fold(0, |both, (own, other)| both | own & other) != 0
@@ -183,6 +188,19 @@ impl Slots {
         place.map(|place| place.start as usize..place.end as usize)
     }
 
+    /// Puts another value of the line, or none, in the place of a field.
+    pub(super) fn put(&mut self, field: Field, value: Option<Range<usize>>) {
+        self.present.remove(field);
+        let place = value.and_then(|value| {
+            let (start, end) = (u32::try_from(value.start).ok()?, u32::try_from(value.end).ok()?);
+            Some(Place { start, end })
+        });
+        if let (Some(place), Some(known)) = (place, self.fields.get_mut(field as usize)) {
+            *known = place;
+            self.present.insert(field as Slot);
+        }
+    }
+
     /// Takes the events that were found, for who goes through them while other lines are walked over.
     pub(super) fn take_events(&mut self) -> Events {
         std::mem::take(&mut self.events)
@@ -301,27 +319,57 @@ impl Place {
     }
 }
 
+/// The slots that stand for more than a place: what ends there.
+const ENDS: FieldSet = FieldSet::of(&[
+    Field::DetailEnd,
+    Field::ListedEnd,
+    Field::LogEvents,
+    Field::Events,
+    Field::SessionResults,
+]);
+
 impl Sink for Slots {
     #[inline]
     fn take(&mut self, slot: Slot, line: &[u8], value: Range<usize>) {
+        // Nearly all are fields that just stand there.
+        if !self.also.is_empty() || ENDS.has(slot) || usize::from(slot) >= FIELDS {
+            return self.take_other(slot, line, &value);
+        }
+        // `decode` refuses lines whose places don't fit.
+        let (Ok(start), Ok(end)) = (u32::try_from(value.start), u32::try_from(value.end)) else {
+            return;
+        };
+        if line.get(value.start) != Some(&b'n')
+            && let Some(field) = self.fields.get_mut(usize::from(slot))
+        {
+            *field = Place { start, end };
+            self.present.insert(slot);
+        }
+    }
+
+    fn forget(&mut self) {
+        self.clear();
+    }
+}
+
+impl Slots {
+    #[inline(never)]
+    fn take_other(&mut self, slot: Slot, line: &[u8], value: &Range<usize>) {
         if !self.also.is_empty() {
-            self.hand_on(slot, line, &value);
+            self.hand_on(slot, line, value);
         }
         if slot == Field::DetailEnd as Slot {
-            self.end_detail(line);
-            return;
+            return self.end_detail(line);
         }
         if slot == Field::ListedEnd as Slot {
-            self.end_event();
-            return;
+            return self.end_event();
         }
+        let (Ok(start), Ok(end)) = (u32::try_from(value.start), u32::try_from(value.end)) else {
+            return;
+        };
         if line.get(value.start) == Some(&b'n') {
             return;
         }
-        let (Ok(start), Ok(end)) = (u32::try_from(value.start), u32::try_from(value.end)) else {
-            // `decode` refuses lines as long as that.
-            return;
-        };
         let place = Place { start, end };
         if let Some(field) = self.fields.get_mut(usize::from(slot)) {
             *field = place;

@@ -108,6 +108,36 @@ struct Reading {
     approximations: Approximations,
 }
 
+/// Of each spelling, the fields that show that a line has it or one behind it.
+const FOLLOWING: [FieldSet; SPELLINGS.len()] = {
+    let (mut following, mut at) = ([FieldSet::of(&[]); SPELLINGS.len()], SPELLINGS.len());
+    let mut all = FieldSet::of(&[]);
+    while let [before @ .., (counts, _)] = SPELLINGS.split_at(at).0 {
+        all = all.union(*counts);
+        at = before.len();
+        if let Some((place, _)) = following.split_at_mut(at).1.split_first_mut() {
+            *place = all;
+        }
+    }
+    following
+};
+
+/// The counts of cached tokens in all spellings: one look tells that a line has none.
+const CACHE: FieldSet = {
+    let (mut all, mut left) = (FieldSet::of(&[]), SPELLINGS);
+    while let [(_, spelling), rest @ ..] = left {
+        all = all.with(spelling.cache_read).with(spelling.cache_write);
+        if let Some(cached) = spelling.cached {
+            all = all.with(cached);
+        }
+        if let Some((short, long)) = spelling.parts {
+            all = all.with(short).with(long);
+        }
+        left = rest;
+    }
+    all
+};
+
 /// Tells whether a line tells what a call used, in any spelling.
 pub(super) fn is_there(draft: &Draft<'_, '_>) -> bool {
     const ANY: FieldSet = {
@@ -121,17 +151,33 @@ pub(super) fn is_there(draft: &Draft<'_, '_>) -> bool {
     draft.has_any(ANY)
 }
 
+/// Returns the counts of a call in all spellings; some come more than once.
+pub(super) fn counts() -> impl Iterator<Item = Field> {
+    SPELLINGS.iter().flat_map(|(_, spelling)| {
+        let Spelling { input, output, total, cache_read, cache_write, cached, parts, .. } =
+            spelling;
+        let parts = parts.map(|(short, long)| [short, long]);
+        let further = cached.iter().copied().chain(parts.into_iter().flatten());
+        [*input, *output, *total, *cache_read, *cache_write].into_iter().chain(further)
+    })
+}
+
 /// Reads what a call used, and adds what had to be assumed to `approximations`.
 pub(super) fn read(
     draft: &Draft<'_, '_>,
     approximations: &mut Approximations,
 ) -> Result<Usage, Reject> {
     let mut first: Option<Reading> = None;
-    for (counts, spelling) in SPELLINGS {
+    let has_cache = draft.has_any(CACHE);
+    for ((counts, spelling), following) in SPELLINGS.iter().zip(&FOLLOWING) {
+        // Nearly every line has one spelling.
+        if first.is_some() && !draft.has_any(*following) {
+            break;
+        }
         if !draft.has_any(*counts) {
             continue;
         }
-        let Some(reading) = read_one(draft, spelling)? else { continue };
+        let Some(reading) = read_one(draft, spelling, has_cache)? else { continue };
         let Some(first) = &first else {
             *approximations = approximations.union(reading.approximations);
             first = Some(reading);
@@ -155,12 +201,32 @@ pub(super) fn read(
     Ok(Usage { tokens: TokenCounts::default(), has_output: false, is_complete: false })
 }
 
-fn read_one(draft: &Draft<'_, '_>, spelling: &Spelling) -> Result<Option<Reading>, Reject> {
+/// [`read_one`] where a line tells of no cached tokens.
+fn without_cache(input: u64, output: u64, has_output: bool, total: Option<u64>) -> Reading {
+    let mut tokens = TokenCounts::default();
+    let mut approximations = Approximations::NONE;
+    tokens.set(TokenClass::Input, input);
+    tokens.set(TokenClass::Output, output);
+    if total.is_some_and(|total| total != input + output) {
+        approximations.insert(Approximation::TokenTotalMismatch);
+    }
+    Reading { input, has_output, tokens, approximations }
+}
+
+fn read_one(
+    draft: &Draft<'_, '_>,
+    spelling: &Spelling,
+    has_cache: bool,
+) -> Result<Option<Reading>, Reject> {
     let (input, output) = (draft.count(spelling.input)?, draft.count(spelling.output)?);
     if input.is_none() && output.is_none() {
         return Ok(None);
     }
     let (input, has_output, output) = (input.unwrap_or(0), output.is_some(), output.unwrap_or(0));
+    let total = draft.count(spelling.total)?;
+    if !has_cache {
+        return Ok(Some(without_cache(input, output, has_output, total)));
+    }
     let own_read = draft.count(spelling.cache_read)?;
     let cached = spelling.cached.map(|field| draft.count(field)).transpose()?.flatten();
     let parts = match spelling.parts {
@@ -170,7 +236,6 @@ fn read_one(draft: &Draft<'_, '_>, spelling: &Spelling) -> Result<Option<Reading
             (short, long) => Some((short.unwrap_or(0), long.unwrap_or(0))),
         },
     };
-    let total = draft.count(spelling.total)?;
     let mut tokens = TokenCounts::default();
     let mut approximations = Approximations::NONE;
     tokens.set(TokenClass::CacheRead, own_read.or(cached).unwrap_or(0));

@@ -71,10 +71,10 @@ fn envelope(message: &str) -> Value {
 }
 
 /// Every wrapping with its name, around one record or around another wrapping.
-type Wrap = fn(&str) -> String;
+pub(super) type Wrap = fn(&str) -> String;
 
 /// Wrappings whose result is JSON or text in one line, and which take any such line.
-const WRAPPINGS: &[(&str, Wrap)] = &[
+pub(super) const WRAPPINGS: &[(&str, Wrap)] = &[
     ("bare", str::to_owned),
     ("subscription envelope", |text| envelope(text).to_string()),
     ("lambda awslogs", |text| {
@@ -116,6 +116,15 @@ const WRAPPINGS: &[(&str, Wrap)] = &[
             "status": "Complete"})
         .to_string()
     }),
+    ("live tail", |text| {
+        json!({"sessionUpdate": {"sessionMetadata": {"sampled": false}, "sessionResults": [
+            {"logGroupIdentifier": "111122223333:g", "message": text, "timestamp": 1_715_677_923_000_u64}]}})
+        .to_string()
+    }),
+    ("topic", |text| {
+        json!({"Type": "Notification", "TopicArn": "arn:aws:sns:us-east-1:111122223333:t", "Message": text})
+            .to_string()
+    }),
     ("docker json-file", |text| {
         json!({"log": format!("{text}\n"), "stream": "stdout", "time": "2024-05-14T09:12:03.1Z"})
             .to_string()
@@ -131,7 +140,7 @@ const WRAPPINGS: &[(&str, Wrap)] = &[
 ];
 
 /// Wrappings that take JSON only.
-const PREFIXES: &[(&str, Wrap)] = &[
+pub(super) const PREFIXES: &[(&str, Wrap)] = &[
     ("aws logs tail", |text| {
         format!("2024-05-14T09:12:03.000000+00:00 aws/bedrock/modelinvocations {text}")
     }),

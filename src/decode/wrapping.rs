@@ -18,7 +18,7 @@ use flate2::read::MultiGzDecoder;
 use super::json::{self, Root};
 use super::paths::Field;
 use super::signal::{self, Context, Found, SignalRecord};
-use super::{Decoder, Invocation, Refused, Reject, is_blank, prefix, scalar};
+use super::{Decoder, Invocation, Refused, Reject, is_blank, parallel, prefix, scalar};
 use crate::model::names::Approximation;
 use crate::model::time::UnixMillis;
 
@@ -67,7 +67,9 @@ struct Around<'a> {
     owner: Option<&'a str>,
     /// The log group that the event is of.
     log_group: Option<&'a str>,
-    /// When the event was written, if what holds it tells.
+    /// When the event was written, as what holds it tells: read only for records without a time.
+    time: Option<&'a [u8]>,
+    /// The same as a wrapping further out tells.
     at: Option<UnixMillis>,
     /// Whether events were left out of what holds this one.
     sampled: bool,
@@ -95,6 +97,16 @@ impl<'a> Around<'a> {
         self.owner.filter(is_account).map(|owner| Cow::Owned(owner.to_owned()))
     }
 
+    /// Returns when the event was written, if what is around it tells.
+    fn at(&self) -> Option<UnixMillis> {
+        self.time.and_then(time_of).or(self.at)
+    }
+
+    /// Returns the same for a list of events, each of which may have a time of its own.
+    fn of_list(self) -> Self {
+        Self { time: None, at: self.at(), ..self }
+    }
+
     fn context(&self) -> Context<'a> {
         Context { log_group: self.log_group }
     }
@@ -115,6 +127,11 @@ pub(super) fn unwrap(decoder: &mut Decoder, line: &[u8], visit: &mut impl FnMut(
 /// Does the same for a line that was just walked over and is an object, but no record.
 pub(super) fn unwrap_object(decoder: &mut Decoder, line: &[u8], visit: &mut impl FnMut(Item<'_>)) {
     Unwrap { decoder, visit, inflated: 0 }.wrapping(line, Around::default());
+}
+
+/// Does the same for a line that was just walked over and whose counts are none of a single call.
+pub(super) fn unwrap_calls(decoder: &mut Decoder, line: &[u8], visit: &mut impl FnMut(Item<'_>)) {
+    Unwrap { decoder, visit, inflated: 0 }.calls(line, Around::default());
 }
 
 impl<V: FnMut(Item<'_>)> Unwrap<'_, V> {
@@ -139,7 +156,11 @@ impl<V: FnMut(Item<'_>)> Unwrap<'_, V> {
             _ => match prefix::payload(text) {
                 Some(payload) => {
                     let event_id = payload.event_id.or(around.event_id);
-                    self.message(payload.text, Around { event_id, ..deeper });
+                    let (time, at) = match payload.at {
+                        None => (around.time, around.at),
+                        at => (None, at),
+                    };
+                    self.message(payload.text, Around { event_id, time, at, ..deeper });
                 }
                 None if prefix::is_empty_page(text) || prefix::is_heading(text) => {
                     (self.visit)(Item::Ignored);
@@ -221,7 +242,16 @@ impl<V: FnMut(Item<'_>)> Unwrap<'_, V> {
         match self.decoder.draft(object).finish() {
             Ok(invocation) => self.record(invocation, around),
             Err(Reject::UnknownKind) => self.wrapping(object, around),
+            Err(Reject::BadTokenCount) => self.calls(object, around),
             Err(reject) => self.reject(reject, object),
+        }
+    }
+
+    /// Shows the calls of an object that was walked over and whose counts are none of a single call.
+    fn calls(&mut self, object: &[u8], around: Around<'_>) {
+        match parallel::calls(self.decoder, object) {
+            Some(calls) => calls.into_iter().for_each(|call| self.record(call, around)),
+            None => self.reject(Reject::BadTokenCount, object),
         }
     }
 
@@ -229,7 +259,9 @@ impl<V: FnMut(Item<'_>)> Unwrap<'_, V> {
         if invocation.account.is_none() {
             invocation.account = around.account();
         }
-        if let (UnixMillis::UNKNOWN, Some(at)) = (invocation.at, around.at) {
+        if invocation.at == UnixMillis::UNKNOWN
+            && let Some(at) = around.at()
+        {
             invocation.at = at;
             invocation.approximations.remove(Approximation::TimeUnknown);
         }
@@ -243,7 +275,7 @@ impl<V: FnMut(Item<'_>)> Unwrap<'_, V> {
     fn found(&mut self, found: Found<'_>, part: &[u8], around: Around<'_>) {
         match found {
             Found::Signal(mut signal) => {
-                signal.at = signal.at.or(around.at);
+                signal.at = signal.at.or_else(|| around.at());
                 if signal.account.is_none() {
                     signal.account = around.account();
                 }
@@ -333,13 +365,14 @@ impl<V: FnMut(Item<'_>)> Unwrap<'_, V> {
     /// Takes apart the events of an envelope, of a page of events, or of a live tail: the list of them
     /// at `field` of an object that was just walked over.
     fn events(&mut self, object: &[u8], field: Field, around: Around<'_>) {
+        let around = around.of_list();
         let events = self.decoder.slots.take_events();
         match events.of(field) {
             Some([]) => (self.visit)(Item::Ignored),
             Some(list) => {
                 for event in list {
-                    let at = event.time(object).and_then(time_of).or(around.at);
-                    self.event(event.message(object), event.id(object), Around { at, ..around });
+                    let around = Around { time: event.time(object), ..around };
+                    self.event(event.message(object), event.id(object), around);
                 }
             }
             None => self.many_events(self.decoder.raw(object, field).unwrap_or(&[]), around),
@@ -352,9 +385,8 @@ impl<V: FnMut(Item<'_>)> Unwrap<'_, V> {
         let mut events = json::elements(events);
         while let Some((_, event)) = self.decoder.walk_next(&mut events) {
             let message = self.decoder.raw(event, Field::EventMessage);
-            let time = self.decoder.raw(event, Field::Timestamp);
-            let at = time.and_then(time_of).or(around.at);
-            self.event(message, self.decoder.raw(event, Field::EventId), Around { at, ..around });
+            let around = Around { time: self.decoder.raw(event, Field::Timestamp), ..around };
+            self.event(message, self.decoder.raw(event, Field::EventId), around);
         }
     }
 
@@ -419,9 +451,7 @@ impl<V: FnMut(Item<'_>)> Unwrap<'_, V> {
             return self.message(inner, around);
         }
         let mut text = self.decoder.spare.pop().unwrap_or_default();
-        text.clear();
-        json::unescape_into(inner, &mut text);
-        self.message(&text, around);
+        self.message(json::unescape_in(inner, &mut text), around);
         self.keep(text);
     }
 

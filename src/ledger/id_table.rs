@@ -1,12 +1,15 @@
-//! The tables behind [`super::seen`]: which ids are known, and the slot of each, in 7 bytes and a
+//! The tables behind [`super::seen`]: which ids are known, and the slot of each, in 9 bytes and a
 //! megabyte.
 //!
 //! Nearly all ids lie *settled*: without gaps, in runs of those that share their upper 16 bits. The
 //! run tells these, so the other 44 bits and the 4 of the slot fit into six bytes. New ids gather in
 //! a small open table and are merged when they are few among all, in place: growth never holds
-//! the ids twice. It must never drop an id that it was not told to drop.
+//! the ids twice. Nearly all ids that are looked for are new, which a filter tells in one look. It
+//! must never drop an id that it was not told to drop.
 
 use std::hint::black_box;
+
+use super::id_filter::Filter;
 
 /// Bits of an entry that name its slot; the rest are the id.
 pub(super) const SLOT_BITS: u32 = 4;
@@ -20,19 +23,20 @@ const FRESH_MIN: usize = 80_000;
 const SETTLED_PER_FRESH: usize = 32;
 /// Places of the smallest open table.
 const PLACES_MIN: usize = 1 << 13;
-/// Settled ids in one line of the processor's cache.
-const PER_LINE: usize = 16;
 
 /// Ids, each with a slot.
 #[derive(Debug)]
 pub(super) struct IdTable {
     settled: Settled,
     fresh: Fresh,
+    /// Holds every id of both.
+    filter: Filter,
 }
 
 impl IdTable {
     pub(super) fn new() -> Self {
-        Self { settled: Settled::new(), fresh: Fresh::new(PLACES_MIN) }
+        let filter = Filter::for_ids(0);
+        Self { settled: Settled::new(), fresh: Fresh::new(PLACES_MIN), filter }
     }
 
     /// Merges the new ids into the settled ones if they are many.
@@ -40,16 +44,17 @@ impl IdTable {
         let due = (self.settled.middle.len() / SETTLED_PER_FRESH).max(FRESH_MIN);
         if self.fresh.used >= due {
             self.settled.merge(&self.fresh);
-            self.fresh = Fresh::new(due * 3 / 2);
+            self.fresh.empty(due * 3 / 2);
         }
     }
 
-    /// Brings what a search for `id` reads into the processor's cache. Each search waits for memory;
-    /// many of these wait at the same time.
-    pub(super) fn touch(&self, id: u64) {
-        let lines = self.settled.middle_of(id).iter().step_by(PER_LINE);
-        let fresh = self.fresh.places.get(home(id, self.fresh.places.len()));
-        black_box((lines.fold(0, |all, first| all ^ first), fresh.copied()));
+    /// Tells whether `id` may be in here; if not, it certainly is not. Also brings what [`Self::add`] reads
+    /// into the processor's cache: each search waits for memory, but many of these wait at the same
+    /// time.
+    #[inline]
+    pub(super) fn may_hold(&self, id: u64) -> bool {
+        black_box(self.fresh.places.get(home(id, self.fresh.places.len())).copied());
+        self.filter.may_hold(id)
     }
 
     /// Tells whether `id` is among the settled ids.
@@ -64,23 +69,39 @@ impl IdTable {
 
     /// Adds an entry, which is an id with its slot in the low bits, unless its id is fresh.
     pub(super) fn add(&mut self, entry: u64) -> bool {
-        self.fresh.add(entry)
+        let is_new = self.fresh.add(entry);
+        if is_new {
+            self.filter.note(entry);
+        }
+        if self.filter.is_full() {
+            self.renew_filter();
+        }
+        is_new
+    }
+
+    /// Makes a filter that holds nothing of what was dropped.
+    #[cold]
+    fn renew_filter(&mut self) {
+        let mut filter = Filter::for_ids(self.settled.middle.len() + self.fresh.used);
+        self.settled.entries().chain(self.fresh.entries()).for_each(|entry| filter.note(entry));
+        self.filter = filter;
     }
 
     /// Drops all ids of a slot.
     pub(super) fn remove_slot(&mut self, slot: u8) {
         let is_kept = |entry: u64| entry & SLOT_MASK != u64::from(slot);
         self.settled.retain(is_kept);
-        self.fresh = self.fresh.rebuilt(self.fresh.places.len(), is_kept);
+        self.fresh.retain(is_kept);
     }
 
     /// Returns the bytes that the tables hold.
     pub(super) fn bytes(&self) -> usize {
-        let Self { settled, fresh } = self;
+        let Self { settled, fresh, filter } = self;
         settled.middle.capacity() * size_of::<u32>()
             + settled.low.capacity() * size_of::<u16>()
             + settled.starts.capacity() * size_of::<u32>()
             + fresh.places.capacity() * size_of::<u64>()
+            + filter.bytes()
     }
 }
 
@@ -109,6 +130,19 @@ impl Settled {
     fn middle_of(&self, id: u64) -> &[u32] {
         let (from, to) = self.bounds(run_of(id));
         self.middle.get(from..to).unwrap_or(&[])
+    }
+
+    fn entries(&self) -> impl Iterator<Item = u64> {
+        let of_run = |run: usize| {
+            let (from, to) = self.bounds(run);
+            let (middle, low) = (self.middle.get(from..to), self.low.get(from..to));
+            let both = middle.unwrap_or(&[]).iter().zip(low.unwrap_or(&[]));
+            both.map(move |(&middle, &low)| {
+                let upper = (run as u64) << (u64::BITS - RUN_BITS);
+                upper | u64::from(middle) << u16::BITS | u64::from(low)
+            })
+        };
+        (0..RUNS).flat_map(of_run)
     }
 
     fn holds(&self, id: u64) -> bool {
@@ -175,21 +209,16 @@ impl Settled {
         let (mut from, mut kept) = (0, 0);
         for run in 0..RUNS {
             let to = self.bounds(run).1;
-            for at in from..to {
-                let Some((&middle, &low)) = self.middle.get(at).zip(self.low.get(at)) else {
-                    break;
-                };
-                if is_kept(u64::from(low)) {
-                    if let Some(free) = self.middle.get_mut(kept) {
-                        *free = middle;
-                    }
-                    if let Some(free) = self.low.get_mut(kept) {
-                        *free = low;
-                    }
-                    kept += 1;
-                }
+            // Up to the next one that goes, all move together.
+            while from < to {
+                let rest = self.low.get(from..to).unwrap_or(&[]);
+                let stay = rest.iter().position(|&low| !is_kept(u64::from(low)));
+                let end = stay.map_or(to, |stay| from + stay);
+                self.middle.copy_within(from..end, kept);
+                self.low.copy_within(from..end, kept);
+                kept += end - from;
+                from = end + usize::from(end < to);
             }
-            from = to;
             if let Some(next) = self.starts.get_mut(run + 1) {
                 *next = place(kept);
             }
@@ -235,6 +264,26 @@ impl Fresh {
         self.places.iter().copied().filter(|&entry| entry != 0)
     }
 
+    /// Drops everything, and has so many places from now on. The memory stays if it fits: fresh memory
+    /// costs more than to clear it.
+    fn empty(&mut self, places: usize) {
+        if places == self.places.len() {
+            self.places.fill(0);
+            self.used = 0;
+        } else {
+            *self = Self::new(places);
+        }
+    }
+
+    /// Keeps some entries.
+    fn retain(&mut self, is_kept: impl Fn(u64) -> bool) {
+        let kept: Vec<u64> = self.entries().filter(|&entry| is_kept(entry)).collect();
+        self.empty(self.places.len());
+        for entry in kept {
+            self.add(entry);
+        }
+    }
+
     /// Returns where an id is, or the empty place where it belongs.
     fn find(&self, id: u64) -> Result<usize, usize> {
         let mut place = home(id, self.places.len());
@@ -251,7 +300,7 @@ impl Fresh {
     fn add(&mut self, entry: u64) -> bool {
         // A quarter always stays empty, so that a search ends soon.
         if self.used * 4 >= self.places.len() * 3 {
-            *self = self.rebuilt(self.places.len() * 2, |_| true);
+            *self = self.grown();
         }
         let Err(place) = self.find(entry) else { return false };
         if let Some(place) = self.places.get_mut(place) {
@@ -261,10 +310,10 @@ impl Fresh {
         true
     }
 
-    /// Returns a table with so many places and the entries to keep.
-    fn rebuilt(&self, places: usize, is_kept: impl Fn(u64) -> bool) -> Self {
-        let mut table = Self::new(places);
-        for entry in self.entries().filter(|&entry| is_kept(entry)) {
+    /// Returns a table with the same entries and twice the places.
+    fn grown(&self) -> Self {
+        let mut table = Self::new(self.places.len() * 2);
+        for entry in self.entries() {
             table.add(entry);
         }
         table

@@ -8,6 +8,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::batch::{Entry, Group, Observation, Rated, SignalEntry};
+use super::combination::{Combination, RECENT};
 use super::seen::told_by;
 use super::signals::label;
 use crate::decode::frame::{Part, Unit, is_leftover, parts, units};
@@ -16,7 +17,7 @@ use crate::model::hash::seeded_hash;
 use crate::model::log_format::LogFormat;
 use crate::model::model_ref::ModelRef;
 use crate::model::names::{LineResult, Outcome, RecordKind, Reject, Route};
-use crate::model::principal::{UNKNOWN_PRINCIPAL, principal_of_arn, without_session};
+use crate::model::principal::{UNKNOWN_PRINCIPAL, principal_of_arn};
 use crate::model::series::{
     ContextBand, LABEL_CHARS_MAX, PROVIDER_BEDROCK, SeriesKey, UNKNOWN, label_value,
 };
@@ -41,6 +42,8 @@ pub struct Rules {
     pub formats: Arc<[LogFormat]>,
     /// Secret key of the hashes of request ids.
     pub seed: u64,
+    /// Whether records get an id, for who tells duplicates.
+    pub ids: bool,
     /// Whether to decode with the plain decoder.
     pub plain: bool,
 }
@@ -49,6 +52,8 @@ pub struct Rules {
 pub struct Meter {
     decoder: Decoder,
     rater: Rater,
+    /// Entries that the next batch may have.
+    entries_expected: usize,
 }
 
 /// What rates records once they are decoded.
@@ -56,10 +61,10 @@ struct Rater {
     rules: Rules,
     combinations: HashMap<Box<[u8]>, usize, foldhash::fast::FixedState>,
     resolved: Vec<Resolved>,
-    /// Bytes of the combination being looked up; the last one stays for comparison.
+    /// Combinations that were looked up lately, by what is quickly told of them.
+    recent: Box<[Option<usize>; RECENT]>,
+    /// Bytes of the combination being looked up.
     key: Vec<u8>,
-    last_key: Vec<u8>,
-    last: Option<usize>,
     id_text: Vec<u8>,
     batch: u64,
 }
@@ -73,6 +78,7 @@ struct ResolvedSignal {
 
 /// A combination, and its place in the batch being made.
 struct Resolved {
+    key: Box<[u8]>,
     group: Arc<Group>,
     batch: u64,
     place: u32,
@@ -144,13 +150,12 @@ impl Meter {
             rules,
             combinations: HashMap::default(),
             resolved: Vec::new(),
+            recent: Box::new([None; RECENT]),
             key: Vec::new(),
-            last_key: Vec::new(),
-            last: None,
             id_text: Vec::new(),
             batch: 0,
         };
-        Self { decoder, rater }
+        Self { decoder, rater, entries_expected: 0 }
     }
 
     /// Rates `lines`, which end in line feeds (the last one may not) but for those in `frames`.
@@ -165,8 +170,11 @@ impl Meter {
         frames: &[Range<usize>],
         see: impl FnMut(&Seen<'_>),
     ) -> Rated {
-        let mut rated = Rated::default();
+        let entries = Vec::with_capacity(self.entries_expected);
+        let mut rated = Rated { entries, ..Rated::default() };
         self.rate_all(lines, frames, &mut rated, see);
+        // The next batch is mostly as large, and to grow into it would copy it all again.
+        self.entries_expected = rated.entries.len() + rated.entries.len() / 16;
         rated
     }
 
@@ -248,7 +256,7 @@ impl Rater {
         if self.resolved.len() > COMBINATIONS_MAX {
             self.combinations.clear();
             self.resolved.clear();
-            self.last = None;
+            self.recent.fill(None);
         }
     }
 
@@ -261,22 +269,9 @@ impl Rater {
     ) {
         let tokens = narrowed(invocation);
         let context = ContextBand::of_input(invocation.tokens.total_input());
-        let key = combination_key(&mut self.key, invocation, context);
-        let known = match self.last {
-            Some(last) if *key == self.last_key => Some(last),
-            _ => self.combinations.get(key.as_slice()).copied(),
-        };
-        let index = known.unwrap_or(self.resolved.len());
-        if known.is_none() {
-            let group = Arc::new(resolve(&self.rules, invocation, context));
-            self.combinations.insert(key.clone().into_boxed_slice(), index);
-            self.resolved.push(Resolved { group, batch: 0, place: 0 });
-        }
-        if self.last != Some(index) {
-            self.last = Some(index);
-            self.last_key.clone_from(key);
-        }
-        let (id, has_shared_id) = self.id(invocation, event_id);
+        let index = self.combination(&Combination::of(invocation, context), invocation);
+        let (id, has_shared_id) =
+            if self.rules.ids { self.id(invocation, event_id) } else { (None, false) };
         if let Some(resolved) = self.resolved.get_mut(index) {
             resolved.refresh(&self.rules.book, invocation.at);
             let place = resolved.place_in(self.batch, rated);
@@ -286,12 +281,40 @@ impl Rater {
         }
     }
 
+    /// Returns the place of a combination among the resolved ones.
+    fn combination(&mut self, combination: &Combination<'_>, invocation: &Invocation<'_>) -> usize {
+        let place = combination.place();
+        let recent = self.recent.get(place).copied().flatten();
+        if let Some(index) = recent
+            && let Some(resolved) = self.resolved.get(index)
+            && combination.has_key(&resolved.key)
+        {
+            return index;
+        }
+        combination.write(&mut self.key);
+        let index = if let Some(&known) = self.combinations.get(self.key.as_slice()) {
+            known
+        } else {
+            let index = self.resolved.len();
+            let group = Arc::new(resolve(&self.rules, invocation, combination.context));
+            let key = self.key.clone().into_boxed_slice();
+            self.combinations.insert(key.clone(), index);
+            self.resolved.push(Resolved { key, group, batch: 0, place: 0 });
+            index
+        };
+        if let Some(recent) = self.recent.get_mut(place) {
+            *recent = Some(index);
+        }
+        index
+    }
+
     /// Returns the keyed hash of what tells a record from all others: its request id, or else the id
     /// of the event that held it. Also whether other kinds of log name the call alike.
     fn id(&mut self, invocation: &Invocation<'_>, event_id: Option<&str>) -> (Option<u64>, bool) {
         self.id_text.clear();
         if let Some(request_id) = invocation.request_id.as_deref() {
-            if is_uuid(request_id) {
+            // Of several calls in one record no other log names a single one by this id.
+            if is_uuid(request_id) && invocation.part == 0 {
                 // No account begins with this.
                 self.id_text.push(2);
                 self.id_text.extend_from_slice(request_id.as_bytes());
@@ -309,6 +332,11 @@ impl Rater {
             let Some(event_id) = event_id else { return (None, false) };
             self.id_text.push(0);
             self.id_text.extend_from_slice(event_id.as_bytes());
+        }
+        if invocation.part > 0 {
+            // No id has this byte, which no UTF-8 has.
+            self.id_text.push(0xFF);
+            self.id_text.extend_from_slice(&invocation.part.to_le_bytes());
         }
         (Some(seeded_hash(&self.id_text, self.rules.seed)), false)
     }
@@ -410,29 +438,6 @@ fn is_uuid(id: &str) -> bool {
         _ => byte.is_ascii_hexdigit(),
     };
     id.len() == 36 && id.bytes().enumerate().all(is_in_place)
-}
-
-/// Writes everything that decides labels and prices into `key`, with separators that no UTF-8 has.
-fn combination_key<'k>(
-    key: &'k mut Vec<u8>,
-    invocation: &Invocation<'_>,
-    context: ContextBand,
-) -> &'k Vec<u8> {
-    key.clear();
-    key.extend_from_slice(&[invocation.kind as u8, invocation.tier as u8, context.0]);
-    let parts = [
-        Some(&*invocation.model_id),
-        invocation.invoked_model_id.as_deref(),
-        invocation.account.as_deref(),
-        invocation.region.as_deref(),
-        invocation.identity_arn.as_deref().map(without_session),
-    ];
-    let attributes = invocation.attributes.iter().map(|value| value.as_deref());
-    for part in parts.into_iter().chain(attributes) {
-        key.extend_from_slice(part.unwrap_or("").as_bytes());
-        key.push(0xFF);
-    }
-    key
 }
 
 fn resolve(rules: &Rules, invocation: &Invocation<'_>, context: ContextBand) -> Group {

@@ -49,6 +49,11 @@ pub struct LogPosition {
     /// Whether this generation will not grow any more (truncated, deleted, or read to its end
     /// after it was compressed); it is kept to recognise its copies.
     pub ended: bool,
+    /// Everything before here was seen to exist; what of it no file holds any more is lost.
+    pub owed_to: u64,
+    /// Until when copies of a generation that was cut may turn up, in milliseconds since 1970; what
+    /// is lost of it is known only then.
+    pub grace_until_ms: Option<i64>,
     /// When this generation was last seen, in milliseconds since 1970, for forgetting it.
     pub seen_ms: i64,
 }

@@ -77,7 +77,7 @@ impl HourCuts {
 
     /// Returns these cuts and the one at the quarter of an hour that holds `at`.
     #[must_use]
-    pub fn and_at(self, at: UnixMillis) -> Self {
+    pub const fn and_at(self, at: UnixMillis) -> Self {
         Self(self.0 | 1 << at.0.rem_euclid(HOUR_MS).div_euclid(QUARTER_MS))
     }
 
@@ -184,22 +184,24 @@ impl Horizons {
         Bucket::holding(level, at, self.cuts)
     }
 
-    /// Returns the horizons of `retention` at `now`, never before the present ones, with `cuts` added
-    /// to the present ones.
+    /// Returns these horizons with `cuts` added.
     #[must_use]
-    pub fn moved(&self, retention: Retention, cuts: HourCuts, now: UnixMillis) -> Self {
-        let minutes_from = self.minutes_from.max(now.plus(-retention.minutes_ms).floor(HOUR_MS));
+    pub fn with_cuts(&self, cuts: HourCuts) -> Self {
         let cuts = self.cuts.and(cuts);
-        // What is still there by the minute will be cut as well. A ledger that has never booked
-        // anything has no longer rows.
-        let was_used = self.minutes_from > UnixMillis(0);
-        let cuts_from = if cuts != self.cuts && was_used { minutes_from } else { self.cuts_from };
+        // What is still there by the minute will be cut as well. A ledger that has never booked anything
+        // has no longer rows: its horizons are still 0.
+        let cuts_from = if cuts == self.cuts { self.cuts_from } else { self.minutes_from };
+        Self { cuts, cuts_from, ..*self }
+    }
+
+    /// Returns the horizons of `retention` at `now`, never before the present ones.
+    #[must_use]
+    pub fn moved(&self, retention: Retention, now: UnixMillis) -> Self {
         Self {
-            minutes_from,
-            cuts,
-            cuts_from,
+            minutes_from: self.minutes_from.max(now.plus(-retention.minutes_ms).floor(HOUR_MS)),
             hours_from: self.hours_from.max(now.plus(-retention.hours_ms).floor(DAY_MS)),
             days_from: self.days_from.max(now.plus(-retention.days_ms).floor(DAY_MS)),
+            ..*self
         }
     }
 
@@ -240,8 +242,8 @@ mod tests {
             cuts in any_cuts(),
         ) {
             let at = UnixMillis(at);
-            let early = Horizons::default().moved(RETENTION, cuts, UnixMillis(first));
-            let late = early.moved(RETENTION, cuts, UnixMillis(first + later));
+            let early = Horizons::default().with_cuts(cuts).moved(RETENTION, UnixMillis(first));
+            let late = early.moved(RETENTION, UnixMillis(first + later));
             let mut bucket = early.bucket(at);
             while late.of(bucket.level).is_some_and(|horizon| bucket.start() < horizon) {
                 bucket = bucket.coarser(late.cuts).unwrap();
@@ -268,21 +270,20 @@ mod tests {
     #[test]
     fn horizons_never_move_back() {
         let now = UnixMillis(1_800_000_000_000);
-        let cuts = HourCuts::FULL_HOURS;
-        let horizons = Horizons::default().moved(RETENTION, cuts, now);
-        assert_eq!(horizons.moved(RETENTION, cuts, now.plus(-DAY_MS)), horizons);
+        let horizons = Horizons::default().moved(RETENTION, now);
+        assert_eq!(horizons.moved(RETENTION, now.plus(-DAY_MS)), horizons);
     }
 
     #[test]
     fn a_cut_that_is_added_says_from_when_on_rows_have_it_and_stays() {
         let (now, half) = (UnixMillis(1_800_000_000_000), UnixMillis(2 * QUARTER_MS));
         let cuts = HourCuts::FULL_HOURS.and_at(half);
-        let fresh = Horizons::default().moved(RETENTION, cuts, now);
+        let fresh = Horizons::default().with_cuts(cuts).moved(RETENTION, now);
         assert_eq!((fresh.cuts, fresh.cuts_from), (cuts, UnixMillis(0)));
-        let used = Horizons::default().moved(RETENTION, HourCuts::FULL_HOURS, now);
-        let cut = used.moved(RETENTION, cuts, now.plus(DAY_MS));
-        assert_eq!((cut.cuts, cut.cuts_from), (cuts, cut.minutes_from));
-        let later = cut.moved(RETENTION, HourCuts::FULL_HOURS, now.plus(2 * DAY_MS));
+        let used = Horizons::default().moved(RETENTION, now);
+        let cut = used.with_cuts(cuts);
+        assert_eq!((cut.cuts, cut.cuts_from), (cuts, used.minutes_from));
+        let later = cut.moved(RETENTION, now.plus(2 * DAY_MS)).with_cuts(HourCuts::FULL_HOURS);
         assert_eq!((later.cuts, later.cuts_from), (cuts, cut.cuts_from));
     }
 }

@@ -138,7 +138,7 @@ impl Ledger {
         };
         Booking {
             newest: self.newest,
-            horizons: self.horizons.moved(self.settings.retention, self.settings.cuts, believed),
+            horizons: self.horizons().moved(self.settings.retention, believed),
             ..Booking::default()
         }
     }
@@ -177,7 +177,14 @@ impl Ledger {
         let places = booking.cells.places_of(&batch.rated.groups);
         let entries = &batch.rated.entries;
         let tellers = self.tellers;
-        let twins = self.seen.look_up(entries.iter().map(|entry| tellers.twin(entry)));
+        let twins = entries.iter().map(|entry| tellers.twin(entry));
+        // Nearly no ledger has two kinds of log.
+        let twins = if twins.clone().any(|id| id.is_some()) {
+            self.seen.look_up(twins)
+        } else {
+            Vec::new()
+        };
+        let twins = twins.into_iter().chain(std::iter::repeat(false));
         let known = self.seen.look_up(entries.iter().map(|entry| entry.id));
         for ((entry, is_known), is_twin_known) in entries.iter().zip(known).zip(twins) {
             let place = usize::try_from(entry.group).ok().and_then(|group| places.get(group));
@@ -466,9 +473,9 @@ impl Ledger {
         &self.slices
     }
 
-    /// Returns the horizons of the levels.
+    /// Returns the horizons of the levels, with the cuts of the settings from the first moment on.
     pub fn horizons(&self) -> Horizons {
-        self.horizons
+        self.horizons.with_cuts(self.settings.cuts)
     }
 
     /// Returns the latest event time.

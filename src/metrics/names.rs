@@ -77,7 +77,7 @@ metrics! {
     GATEWAY_DURATION = HISTOGRAM "tollkeeper_gateway_duration_seconds"
         "Time that API Gateway took to answer; it gives up after 29 s by default.";
     LAMBDA_INVOCATIONS = COUNTER "tollkeeper_lambda_invocations_total"
-        "Runs of Lambda functions that were reported, by outcome. Old text reports tell no failures: see the log errors. The function is known from the log group of an envelope.";
+        "Runs of Lambda functions that were reported, by outcome: `unknown` where a report in text names no status, which it does of crashes and timeouts only; see the log errors too. The function is known from the log group of an envelope.";
     LAMBDA_INIT_DURATION = HISTOGRAM "tollkeeper_lambda_init_duration_seconds"
         "Duration of cold starts of Lambda functions; the count is the number of cold starts that were reported.";
     LAMBDA_INIT_FAILURES = COUNTER "tollkeeper_lambda_init_failures_total"

@@ -8,6 +8,7 @@ pub mod file;
 use std::ops::Range;
 use std::sync::Arc;
 
+use self::file::lines::LeftOut;
 use crate::ledger::position::{LogId, LogPosition};
 use crate::model::names::FileChange;
 use crate::model::span::Span;
@@ -26,10 +27,16 @@ pub struct Batch {
     pub frames: Vec<Range<usize>>,
     /// What to store about the log once this batch is counted. Its `offset` is `span.to`.
     pub position: Arc<LogPosition>,
+    /// What of the span is not among the lines.
+    pub left_out: LeftOut,
     /// Lines that were skipped because they are longer than the limit.
     pub oversized_lines: u64,
+    /// Where in the log the first of these begins, if there are any.
+    pub oversized_at: u64,
     /// Last lines of finished files that are not whole records.
     pub truncated_lines: u64,
+    /// Where in the log the first of these begins, if there are any.
+    pub truncated_at: u64,
     /// Bytes that were seen to exist and that no file holds any more.
     pub lost_bytes: u64,
     /// What happened to the file.

@@ -38,7 +38,7 @@ const START: UnixMillis = UnixMillis(20_000 * DAY_MS);
 const IDENTITY: Identity = Identity { seed: 7, created: START };
 const SETTINGS: Settings = Settings {
     retention: Retention { minutes_ms: 6 * HOUR_MS, hours_ms: 3 * DAY_MS, days_ms: 9 * DAY_MS },
-    cuts: HourCuts::FULL_HOURS,
+    cuts: HourCuts::FULL_HOURS.and_at(UnixMillis(HOUR_MS / 2)),
     window_ms: 6 * HOUR_MS,
     ids_max: 60,
     principals_max: 3,

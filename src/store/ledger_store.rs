@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::census::Census;
 use super::codec::{self, misplaced};
 use super::engine::{Engine, WriteBatch, each};
 use super::error::StoreError;
@@ -30,8 +31,9 @@ use crate::model::series::SeriesKey;
 use crate::model::signal::SignalKey;
 use crate::model::time::UnixMillis;
 
-/// Version of the layout of keys and values. Versions 1 and 2, of builds before the first release, had
-/// no signals, and no alerts, durations and cuts of hours; they are refused.
+/// Version of the layout of keys and values. Versions of builds before the first release are refused: 1
+/// had no signals; 2 had no alerts, durations and cuts of hours, and did not say how many request ids
+/// and sources there are.
 pub const SCHEMA_VERSION: u32 = 3;
 /// Largest part of a journal entry; with its checksum it must fit into the largest value.
 const JOURNAL_PART_BYTES: usize = 5_000;
@@ -41,6 +43,7 @@ pub struct LedgerStore {
     engine: Box<dyn Engine>,
     pending: Pending,
     identity: Identity,
+    census: Census,
 }
 
 /// What is drawn once when a store is made.
@@ -65,27 +68,34 @@ pub struct Meta {
     last_notice: u64,
     /// Slices of the stored ids, the one that grew longest ago first.
     slices: Vec<UnixMillis>,
+    census: Census,
 }
 
 impl LedgerStore {
     /// Opens what `engine` holds; `fresh` is the identity to take if it holds nothing.
     ///
-    /// Fails if the parts do not belong together (see [`Grand`]).
+    /// Fails if the parts do not belong together (see [`Grand`]), or some are missing.
     pub fn open(
         engine: Box<dyn Engine>,
         settings: Settings,
         fresh: Identity,
     ) -> Result<(Self, Ledger), StoreError> {
         let mut ledger = Ledger::new(settings);
-        let mut store = Self { engine, pending: Pending::default(), identity: fresh };
+        let mut store = Self {
+            engine,
+            pending: Pending::default(),
+            identity: fresh,
+            census: Census::default(),
+        };
         match store.engine.get(keys::SCHEMA)? {
             None => store.create()?,
             Some(version) => check_schema(&version)?,
         }
-        store.load_folded(&mut ledger)?;
+        let found = store.load_folded(&mut ledger)?;
         let folded = store.folded()?;
         store.replay_journal(&mut ledger, folded.unwrap_or(SeriesId(0)))?;
         check_grand(&ledger)?;
+        store.census.check(&found, &store.pending.evicted)?;
         if folded.is_some() {
             store.fold(&ledger)?;
         }
@@ -130,6 +140,7 @@ impl LedgerStore {
     /// Moves the journal into rollups, totals, positions and ids, and old rows into coarser buckets.
     /// `ledger` is the state after the last commit, and no other commit comes in between.
     pub fn fold(&mut self, ledger: &Ledger) -> Result<(), StoreError> {
+        self.census.fold(&self.pending, ledger);
         let Self { engine, pending, .. } = self;
         while let Some(batch) = fold::forgotten_ids(&**engine, pending)? {
             engine.commit(batch)?;
@@ -221,6 +232,7 @@ impl LedgerStore {
             grand: Grand::default(),
             last_notice: 0,
             slices: Vec::new(),
+            census: Census::default(),
         };
         codec::put(&mut batch, keys::META.to_vec(), &meta)?;
         self.engine.commit(batch)
@@ -236,16 +248,19 @@ impl LedgerStore {
             grand: ledger.grand().clone(),
             last_notice: ledger.alerts().last_number(),
             slices: ledger.slices().to_vec(),
+            census: self.census.clone(),
         }
     }
 
-    /// Applies the folded keys as if they were one large delta.
-    fn load_folded(&mut self, ledger: &mut Ledger) -> Result<(), StoreError> {
+    /// Applies the folded keys as if they were one large delta. Returns what there was of that which no
+    /// sum tells.
+    fn load_folded(&mut self, ledger: &mut Ledger) -> Result<Census, StoreError> {
         let meta = self.engine.get(keys::META)?.ok_or_else(|| StoreError::Corrupt {
             what: "its summary (key `m`) is missing".to_owned(),
         })?;
         let meta: Meta = codec::get(keys::META, &meta)?;
         self.identity = meta.identity;
+        self.census = meta.census;
         let mut folded = Delta {
             number: meta.number,
             overflow: meta.overflow,
@@ -294,15 +309,17 @@ impl LedgerStore {
             ledger.restore_signal(SignalId(number_of(key)?), value);
             Some(())
         })?;
+        let mut found = Census::of(&folded.ingest);
         for slice in meta.slices {
             let (from, to) = (keys::ids_from(slice), keys::ids_from(slice.plus(1)));
             each(&*self.engine, &from, &to, |key, value| {
                 let ids: IdList = codec::get(key, value)?;
+                found.add_ids(slice, ids.0.len());
                 ledger.restore_ids(slice, &ids.0);
                 Ok(())
             })?;
         }
-        Ok(())
+        Ok(found)
     }
 
     /// Returns the first series that a fold which did not end has left to the journal.

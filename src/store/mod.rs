@@ -5,6 +5,7 @@
 //! [`verify`] checks that the parts belong together. It may use the core. It must never be written
 //! to by anyone but the committer, and never acknowledge what is not durable.
 
+mod census;
 mod codec;
 pub mod engine;
 mod error;

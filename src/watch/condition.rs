@@ -105,7 +105,7 @@ pub fn of_models(rules: &Rules, models: &BTreeMap<&str, Facts>) -> Vec<Finding> 
 impl Ratio {
     fn finding(&self, rule: &RatioRule, model: &str, facts: &Facts) -> Option<Finding> {
         let (part, whole) = ((self.part)(facts), (self.whole)(facts));
-        if !rule.enabled || whole < rule.calls_min {
+        if !rule.enabled || whole < rule.calls_min || part < rule.affected_min {
             return None;
         }
         let level = level(rule.over, part, whole)?;
@@ -299,7 +299,7 @@ mod tests {
         let calls = |throttled| Facts { calls: 100, ok: 100, throttled, ..Facts::default() };
         let name = "TollkeeperThrottleRatioHigh";
         assert_eq!(names(calls(3)), []);
-        assert_eq!(names(calls(4)), [(name, Ticket, Level::Near)]);
+        assert_eq!(names(calls(4)), []);
         assert_eq!(names(calls(5)), [(name, Ticket, Level::Near)]);
         assert_eq!(names(calls(6)), [(name, Ticket, Level::Over)]);
         assert_eq!(names(calls(26)), [(name, Page, Level::Over)]);

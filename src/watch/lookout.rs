@@ -127,6 +127,12 @@ impl Lookout {
         }
     }
 
+    /// Takes note that the ledger knows of everything since `at`, although no row as old may come.
+    pub fn know_since(&mut self, at: UnixMillis) {
+        self.tracks.know_since(at);
+        self.histories.know_since(at);
+    }
+
     /// Returns how many series are known.
     pub fn series(&self) -> usize {
         self.keys.len()

@@ -49,6 +49,8 @@ pub struct RatioRule {
     pub page_over: Ppm,
     /// Fewest calls in the window; below, a ratio says nothing.
     pub calls_min: u32,
+    /// Fewest calls that it must concern: one or two are chance.
+    pub affected_min: u32,
     /// How long it must hold.
     pub patience: Patience,
 }
@@ -129,6 +131,7 @@ const fn ratio(over: u32, page_over: u32, calls_min: u32) -> RatioRule {
         over: Ppm::percent(over),
         page_over: Ppm::percent(page_over),
         calls_min,
+        affected_min: 5,
         patience: patience(2 * MINUTE_MS, 10 * MINUTE_MS),
     }
 }
@@ -156,7 +159,11 @@ impl Default for Rules {
             lag: age(5 * MINUTE_MS, 2 * MINUTE_MS),
             silence: age(HOUR_MS, MINUTE_MS),
             prices: age(180 * DAY_MS, HOUR_MS),
-            unpriced: RatioRule { patience: patience(MINUTE_MS, HOUR_MS), ..ratio(0, 101, 1) },
+            unpriced: RatioRule {
+                patience: patience(MINUTE_MS, HOUR_MS),
+                affected_min: 1,
+                ..ratio(0, 101, 1)
+            },
             reported: DifferenceRule {
                 enabled: true,
                 over: Ppm::percent(20),

@@ -15,7 +15,7 @@ use crate::model::time::{HOUR_MS, MINUTE_MS, UnixMillis};
 /// The window in which spend is looked at: full minutes, and the one that is not over.
 pub const WINDOW_MS: i64 = SLICE_MS;
 /// How far above bursts that are usual spend must be, in percent.
-const MARGIN_PERCENT: i128 = 150;
+const MARGIN_PERCENT: i128 = 130;
 /// The part of the limit, in percent, at which a spike that fires goes on.
 const NEAR_PERCENT: i128 = 70;
 /// So many principals at once are no culprits: something that they share has changed.
@@ -93,8 +93,15 @@ pub fn spikes<'s>(
     subjects_of: impl Fn(SeriesId) -> &'s [Subject],
     firing: &BTreeSet<Subject>,
 ) -> Vec<(&'s Subject, Level)> {
+    let whole = spending.iter().find(|(subject, _)| ***subject == Subject::Total);
+    // The only account is no more to name than everything is.
+    let is_whole = |subject: &Subject, spend: &Spend| {
+        matches!(subject, Subject::Account(_))
+            && whole.is_some_and(|(_, whole)| whole.per_hour == spend.per_hour)
+    };
     let mut candidates: Vec<_> = spending
         .iter()
+        .filter(|(subject, spend)| !is_whole(subject, spend) || firing.contains(subject))
         .filter_map(|(&subject, spend)| Some((subject, spend, spend.level()?)))
         .collect();
     let culprit = |subject: &Subject| matches!(subject, Subject::Principal(_));
@@ -102,9 +109,7 @@ pub fn spikes<'s>(
         candidates.iter().filter(|(subject, _, level)| culprit(subject) && *level == Level::Over);
     if culprits.count() > CULPRITS_MAX {
         candidates.retain(|(subject, ..)| !culprit(subject) || firing.contains(subject));
-        if let Some((&subject, spend)) =
-            spending.iter().find(|(subject, _)| ***subject == Subject::Total)
-        {
+        if let Some((&subject, spend)) = whole {
             candidates.retain(|(subject, ..)| **subject != Subject::Total);
             candidates.push((subject, spend, Level::Over));
         }
@@ -187,22 +192,18 @@ pub fn subject(key: &AlertKey) -> Option<Subject> {
 /// Returns the finding of a spike.
 pub fn finding(subject: &Subject, spend: &Spend, level: Level, rule: &SpikeRule) -> Finding {
     let who = match subject {
-        Subject::Total => "all calls",
-        Subject::Account(account) => account,
-        Subject::Model(model) => model,
-        Subject::Principal(principal) => principal,
+        Subject::Total => "all callers together spend".to_owned(),
+        Subject::Account(account) => format!("account {account} spends"),
+        Subject::Model(name) | Subject::Principal(name) => format!("{name} spends"),
     };
     let rate = text::dollars(spend.per_hour);
     let (summary, known) = match spend.baseline {
         Some(baseline) => (
-            format!(
-                "{who} spends {rate}/h, usually {}/h at this hour",
-                text::dollars(baseline.middle)
-            ),
+            format!("{who} {rate}/h, usually {}/h at this hour", text::dollars(baseline.middle)),
             history_text(&baseline),
         ),
         None => (
-            format!("{who} spends {rate}/h; there is no history to compare with"),
+            format!("{who} {rate}/h; there is no history to compare with"),
             format!(
                 "Only the floor of {}/h was compared with: whether this is usual can't be known yet.",
                 text::dollars(rule.floor)
@@ -330,7 +331,7 @@ mod tests {
         assert_eq!(unsure.severity, Severity::Ticket);
         assert_eq!(
             unsure.brief.summary,
-            "all calls spends $60.00/h; there is no history to compare with"
+            "all callers together spend $60.00/h; there is no history to compare with"
         );
         assert!(unsure.brief.details[0].contains("can't be known yet"));
         assert_eq!(

@@ -48,7 +48,8 @@ pub struct Baseline {
     pub middle: Usd,
     /// What an hour may cost and still be usual.
     pub top: Usd,
-    /// The most that slices of five minutes usually exceed their hour by, in percent: 100 if spend is even.
+    /// How far slices of five minutes usually exceed their hour, in percent: 100 if spend is even, 1200 if
+    /// one of them has it all.
     pub burst_percent: u64,
     /// What is compared with.
     pub history: History,
@@ -121,11 +122,11 @@ impl Usual {
         let days: Vec<u64> = self.samples(first, now, DAY_MS, 6);
         let (middle, top, history) = match (weeks.len(), days.len()) {
             (0, 0) => return None,
-            (0, 1) => (median(&days), max(&days).saturating_mul(4), History::Days(1)),
-            (0, count) => (median(&days), max(&days).saturating_mul(3), History::Days(count)),
+            (0, 1) => (median(&days), max(&days).saturating_mul(3), History::Days(1)),
+            (0, count) => (median(&days), max(&days).saturating_mul(2), History::Days(count)),
             (count @ 1..=2, _) => {
                 let all: Vec<u64> = weeks.iter().chain(&days).copied().collect();
-                (median(&weeks), max(&all).saturating_mul(2), History::Weeks(count))
+                (median(&weeks), max(&all).saturating_mul(3) / 2, History::Weeks(count))
             }
             (count, _) => {
                 let middle = median(&weeks);
@@ -154,8 +155,9 @@ impl Usual {
         samples
     }
 
-    /// Returns how far slices exceed the mean of their hour: the level that all but the highest 4 % of
-    /// the slices of the last day stay below, so that an hour of trouble does not count as usual.
+    /// Returns how far slices exceed the mean of their hour: the level that nine of ten slices with any
+    /// spend in the last day stay below. Who calls now and then has the spend of an hour in one slice, and
+    /// an hour of trouble is few slices of a day, which are even at that.
     fn burst_percent(&self, now: UnixMillis) -> u64 {
         const PER_HOUR: u64 = (HOUR_MS / SLICE_MS).unsigned_abs();
         let until = now.plus(-HOUR_MS).0.div_euclid(HOUR_MS) * HOUR_MS;
@@ -169,14 +171,11 @@ impl Usual {
             }
         }
         levels.sort_unstable();
-        let slices = usize::try_from(BURSTS_MS / SLICE_MS).unwrap_or(0);
-        // Slices without spend are not in the list; they are the lowest.
-        let above = slices / 25;
-        levels
-            .len()
-            .checked_sub(above + 1)
-            .and_then(|place| levels.get(place))
-            .map_or(100, |&p| p.max(100))
+        match levels.get(levels.len() * 9 / 10) {
+            Some(&level) => level.clamp(100, PER_HOUR * 100),
+            // Nothing was spent for a day: one slice may hold all that an hour usually has.
+            None => PER_HOUR * 100,
+        }
     }
 }
 
@@ -250,6 +249,11 @@ impl Histories {
     /// Returns the subjects with any spend that is kept.
     pub fn subjects(&self) -> impl Iterator<Item = &Subject> {
         self.subjects.keys()
+    }
+
+    /// Takes note that everything since `at` is known.
+    pub fn know_since(&mut self, at: UnixMillis) {
+        self.first = self.first.min(at);
     }
 
     /// Returns the first instant that is known of.
@@ -336,9 +340,9 @@ mod tests {
             baseline.map(|baseline| (baseline.history, baseline.top))
         };
         assert_eq!(top(12), None);
-        assert_eq!(top(25), Some((History::Days(1), dollars(400))));
-        assert_eq!(top(24 * 3 + 1), Some((History::Days(3), dollars(300))));
-        assert_eq!(top(24 * 8), Some((History::Weeks(1), dollars(200))));
+        assert_eq!(top(25), Some((History::Days(1), dollars(300))));
+        assert_eq!(top(24 * 3 + 1), Some((History::Days(3), dollars(200))));
+        assert_eq!(top(24 * 8), Some((History::Weeks(1), dollars(150))));
         assert_eq!(top(24 * 22), Some((History::Weeks(3), dollars(150))));
     }
 

@@ -215,12 +215,20 @@ def embedded_metrics():
     aws = lambda namespace: {"Timestamp": SECOND * 1000, "CloudWatchMetrics": [
         {"Namespace": namespace, "Dimensions": [["model"]], "Metrics": [{"Name": "InputTokens"}]}]}
     file.call("ok", {"input": 4502, "output": 128}, CLAUDE, "application")
-    file.line("unknown", "bad_token_count")
+    for tokens in [{"input": 10, "output": 4}, {"input": 20, "output": 5}, {"input": 30, "output": 6}]:
+        file.call("ok", tokens, CLAUDE, "application")
+    file.line("application", "duplicate", 3)
+    file.line("unknown", "bad_token_count", 2)
     file.line("cloudwatch_metric")
     file.signal('cloudwatch_requests_total{result="throttled"}', 7)
+    three = {"_aws": aws("LLM/App"), "model": "anthropic.claude-v2:1", "InputTokens": [10, 20, 30],
+             "OutputTokens": [4, 5, 6], "LatencyMs": [100.5, 90, 80], "request_id": file.request_id(1)}
     return file.write("".join(compact(line) + "\n" for line in [
         {"_aws": aws("LLM/App"), "model": "anthropic.claude-v2:1", "InputTokens": 4502, "OutputTokens": 128},
         {"_aws": aws("LLM/App"), "model": "anthropic.claude-v2:1", "InputTokens": "many", "OutputTokens": 1},
+        three,
+        three,
+        {"_aws": aws("LLM/App"), "model": "anthropic.claude-v2:1", "InputTokens": [10, 20], "OutputTokens": [4]},
         {"_aws": aws("AWS/Bedrock"), "ModelId": "anthropic.claude-v2:1", "InvocationThrottles": [3, 4]},
     ]))
 
@@ -307,7 +315,7 @@ def lambdas():
     text.line("unknown", "ignored", 3)
     text.signal('lambda_invocations_total{outcome="timeout"}')
     text.signal('lambda_init_duration_seconds_count{function="unknown"}')
-    text.signal('lambda_invocations_total{outcome="ok"}')
+    text.signal('lambda_invocations_total{outcome="unknown"}')
     text.signal('log_errors_total{model="unknown",outcome="timeout"}')
     system.line("lambda", count=3)
     system.line("unknown", "ignored")

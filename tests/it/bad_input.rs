@@ -105,6 +105,26 @@ fn bad_lines_are_counted_and_the_next_line_is_read() {
 }
 
 #[test]
+fn a_bad_line_behind_a_hole_is_named_by_its_own_place() {
+    let work = WorkDir::new("hole");
+    let mut generator = Generator::new("h", 33);
+    let log = work.folder("logs").join("app.log");
+    let mut text = generator.anonymous_lines(2).into_bytes();
+    text.extend([0; 1_000]);
+    text.extend(generator.anonymous_lines(2).into_bytes());
+    let bad_at = text.len();
+    text.extend(b"12\n");
+    text.extend(generator.anonymous_lines(2).into_bytes());
+    fs::write(&log, text).unwrap();
+    let daemon = Daemon::start(&log, &work.join("ledger"));
+    let scrape = daemon.wait_for_truth(generator.truth());
+    assert_eq!(rejected(&scrape), 1, "{}", scrape.text);
+    let (status, _, stderr) = daemon.terminate();
+    assert!(status.success(), "{status}: {stderr}");
+    assert!(stderr.contains(&format!("offset={bad_at} ")), "{bad_at}: {stderr}");
+}
+
+#[test]
 fn odd_but_readable_lines_count() {
     let work = WorkDir::new("odd");
     let line = Call::example().bedrock_line();

@@ -217,3 +217,61 @@ fn stdin_and_empty_sources_are_looked_at_too() {
         assert_eq!(output_of(&arguments).status.code(), Some(2));
     }
 }
+
+/// A body that was too large for its record; it quotes a record, as anybody may.
+fn delivered_to_s3(work: &WorkDir) -> String {
+    let logs = "bucket/AWSLogs/111122223333/BedrockModelInvocationLogs";
+    let hour = format!("{logs}/us-east-1/2026/06/01/08");
+    let record = call("one", 1_780_300_800).bedrock_line();
+    gzip(&work.file(&format!("{hour}/20260601T080000Z_1.json"), &record));
+    let quoting = call("quoted", 1_780_300_800).bedrock_line();
+    gzip(&work.file(&format!("{hour}/data/one_input.json"), quoting));
+    work.file(&format!("{logs}/amazon-bedrock-logs-permission-check"), "");
+    logs.to_owned()
+}
+
+#[test]
+fn bodies_and_markers_beside_delivered_logs_are_left_out_and_said() {
+    let work = WorkDir::new("doctor-s3");
+    let logs = delivered_to_s3(&work);
+    let glob = work.join(&format!("{logs}/**/*"));
+    let found = report(&[glob.as_os_str()]);
+    let source = &found["sources"][0];
+    assert_eq!(problems(&found), ["throttles_unproven"], "{found}");
+    assert_eq!((&source["files"], &source["files_left_out"]), (&json!(1), &json!(2)));
+    assert_eq!(source["records"], json!({"bedrock_invocation": 1}));
+    let shown = doctor(&[glob.as_os_str()]);
+    assert!(shown.contains("left out    2 files"), "{shown}");
+
+    // Named one by one, as a shell does it.
+    let names = crate::support::work_dir::files_under(&work.join("bucket"));
+    assert_eq!(names.len(), 3);
+    let names: Vec<&OsStr> = names.iter().map(|name| name.as_os_str()).collect();
+    assert_eq!(problems(&report(&names)), ["throttles_unproven"]);
+    for command in ["scan", "find"] {
+        let mut arguments: Vec<&OsStr> = vec![command.as_ref()];
+        arguments.extend((command == "find").then_some(OsStr::new("--outcome=ok")));
+        arguments.extend(&names);
+        let output = output_of(&arguments);
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8(said).unwrap();
+        assert!(said.contains("2 files left out"), "{said}");
+        assert!(!said.contains("quoted"), "{said}");
+    }
+}
+
+#[test]
+fn calls_in_the_logs_of_service_and_application_are_told() {
+    let work = WorkDir::new("doctor-corroborated");
+    let id = |n: i64| format!("7d0f1a52-8c1e-4b57-9a41-{n:012}");
+    let bedrock: String = (0..5).map(|n| call(&id(n), 1_780_300_800 + n).bedrock_line()).collect();
+    let application: String =
+        (3..9).map(|n| call(&id(n), 1_780_300_800 + n).application_line()).collect();
+    let bedrock = work.file("bedrock.jsonl", bedrock);
+    let application = work.file("application.jsonl", application);
+    let found = report(&[bedrock.as_os_str(), application.as_os_str()]);
+    assert_eq!(found["corroborated"], 2, "{found}");
+    assert_eq!(found["ids_in_several_sources"], 0);
+    let shown = doctor(&[bedrock.as_os_str(), application.as_os_str()]);
+    assert!(shown.contains("2 calls are both in a log of the service"), "{shown}");
+}

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::support::daemon::{Daemon, stdout_of};
 use crate::support::json;
+use crate::support::prometheus::Scrape;
 use crate::support::rotation::{append, with_suffix};
 use crate::support::truth::{Generator, usd_text};
 use crate::support::work_dir::WorkDir;
@@ -105,4 +106,36 @@ fn any_number_of_threads_finds_the_same_records() {
     let offsets: BTreeSet<usize> = found.iter().map(offset).collect();
     assert_eq!(offsets.len(), found.len());
     assert!(offsets.iter().all(|&at| text[at..].starts_with('{')));
+}
+
+#[test]
+fn a_record_that_rotation_cut_in_two_is_told_and_costs_no_other() {
+    let work = WorkDir::new("frame-rotated-pieces");
+    let mut generator = Generator::new("frame-rotated-pieces", 11);
+    let mut record = || generator.anonymous_lines(1).trim_end().to_owned();
+    let (before, cut, behind) = (record(), record(), record());
+    let cri =
+        |tag: &str, text: &str| format!("2026-06-01T08:00:00.000000001Z stdout {tag} {text}\n");
+    let (head, rest) = cut.split_at(cut.len() / 2);
+    work.file("logs/app.log.1", cri("F", &before) + &cri("P", head));
+    work.file("logs/app.log", cri("F", rest) + &cri("F", &behind));
+    let config = work.file(
+        "config.toml",
+        "listen = \"127.0.0.1:0\"\n[ledger]\ndir = \"ledger\"\n\
+         [[source]]\nname = \"pod\"\ninclude = [\"logs/app.log*\"]\n",
+    );
+    let daemon = Daemon::start_with(&[config.as_os_str()]);
+    let results = |scrape: &Scrape, result: &str| {
+        scrape.count("tollkeeper_ingest_records_total", &[("result", result)])
+    };
+    let scrape = daemon.wait_for("the piece without its rest", |scrape| {
+        results(scrape, "truncated") > 0 && scrape.count("tollkeeper_requests_total", &[]) > 1
+    });
+    // The rest is in another file, and no position spans two: it is said and never guessed.
+    assert_eq!(scrape.count("tollkeeper_requests_total", &[]), 2);
+    assert_eq!((results(&scrape, "truncated"), results(&scrape, "accepted")), (1, 2));
+    let files = [work.join("logs/app.log.1"), work.join("logs/app.log")];
+    let arguments: [&OsStr; 3] = ["scan".as_ref(), files[0].as_os_str(), files[1].as_os_str()];
+    let shown = stdout_of(&arguments);
+    assert!(shown.contains("1 truncated"), "{shown}");
 }

@@ -22,12 +22,16 @@ pub(super) struct Diagnosis<'d> {
     pub(super) mapping: Option<String>,
     /// Ids of one source that are also in another.
     pub(super) shared_ids: u64,
+    /// Calls that a service's log and an application's log tell of.
+    pub(super) corroborated: u64,
 }
 
 /// One source and what it holds.
 pub(super) struct SourceReport {
     pub(super) name: String,
     pub(super) files: usize,
+    /// Files left out: they hold no records by their place.
+    pub(super) noise: usize,
     pub(super) exam: Exam,
     pub(super) sight: ThrottleSight,
 }
@@ -92,6 +96,7 @@ impl<'d> Diagnosis<'d> {
         let reports =
             names.iter().zip(exams).enumerate().map(|(place, (name, exam))| SourceReport {
                 name: if name == "-" { "stdin".to_owned() } else { name.clone() },
+                noise: inputs.noise_of(place),
                 files: owners.iter().filter(|owner| **owner == place).count(),
                 sight: ThrottleSight::of(&exam),
                 exam,
@@ -106,6 +111,7 @@ impl<'d> Diagnosis<'d> {
         Self {
             mapping: mapping(&sources),
             shared_ids: ids.shared(),
+            corroborated: ids.corroborated(),
             problems: problems.into_iter().map(|(_, problem)| problem).collect(),
             inputs: inputs.names(),
             sources,
@@ -167,7 +173,9 @@ impl SourceReport {
         };
         let exam = &self.exam;
         let (records, rejected) = (exam.kinds().total(), exam.rejected().total());
-        if self.files == 0 {
+        if self.files == 0 && self.noise > 0 {
+            // There is nothing to say of what nobody looked at.
+        } else if self.files == 0 {
             add(0, "no_files", "no file matches".to_owned(), "correct `include`");
         } else if records + rejected == 0 {
             add(1, "no_records", "there is no record in it".to_owned(), "is it the right log?");
@@ -357,7 +365,7 @@ fn toml_key(text: &str) -> String {
 }
 
 /// Returns a count with its noun.
-fn counted(count: u64, one: &str, many: &str) -> String {
+pub(super) fn counted(count: u64, one: &str, many: &str) -> String {
     format!("{} {}", grouped(count), if count == 1 { one } else { many })
 }
 

@@ -4,8 +4,9 @@
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::ledger::seen::twin;
 use crate::model::hash::seeded_hash;
 
 /// Ids remembered, about 20 bytes each.
@@ -17,9 +18,9 @@ type Set = HashSet<u64, foldhash::fast::FixedState>;
 
 /// The ids seen.
 pub(super) struct Ids {
-    /// Ids by the source that holds them.
+    /// Ids by the source that holds them; empty if there is but one.
     here: Vec<Mutex<Set>>,
-    /// Ids in any source; empty if there is but one.
+    /// Ids in any source.
     anywhere: Vec<Mutex<Set>>,
     shard_max: usize,
     is_full: AtomicBool,
@@ -33,8 +34,8 @@ impl Ids {
     fn with_room_for(ids: usize, sources: usize) -> Self {
         let shards = |count: usize| (0..count).map(|_| Mutex::default()).collect();
         Self {
-            here: shards(SHARDS),
-            anywhere: shards(if sources > 1 { SHARDS } else { 0 }),
+            here: shards(if sources > 1 { SHARDS } else { 0 }),
+            anywhere: shards(SHARDS),
             shard_max: ids / SHARDS,
             is_full: AtomicBool::new(false),
         }
@@ -43,13 +44,16 @@ impl Ids {
     /// Tells whether the source at `owner` held this id before, and remembers it.
     pub(super) fn is_duplicate(&self, owner: usize, id: Option<u64>) -> bool {
         let Some(id) = id else { return false };
-        self.insert(&self.anywhere, id);
+        let is_new = self.insert(&self.anywhere, id);
+        if self.here.is_empty() {
+            return !is_new;
+        }
         !self.insert(&self.here, seeded_hash(&id.to_le_bytes(), owner as u64))
     }
 
     /// Returns how many ids of one source are also in another.
     pub(super) fn shared(&self) -> u64 {
-        if self.anywhere.is_empty() {
+        if self.here.is_empty() {
             return 0;
         }
         let count = |shards: &[Mutex<Set>]| -> usize {
@@ -61,6 +65,17 @@ impl Ids {
         count(&self.here).saturating_sub(count(&self.anywhere)) as u64
     }
 
+    /// Returns how many calls both a service's log and an application's log tell of, in one source or in
+    /// two.
+    pub(super) fn corroborated(&self) -> u64 {
+        let lock = |shard| Mutex::lock(shard).unwrap_or_else(PoisonError::into_inner);
+        let sets: Vec<MutexGuard<'_, Set>> = self.anywhere.iter().map(lock).collect();
+        let is_there = |id: u64| sets.get(shard_of(id)).is_some_and(|set| set.contains(&id));
+        // Of the two, one is the smaller.
+        let pairs = sets.iter().flat_map(|set| set.iter().copied());
+        pairs.filter(|id| twin(*id) > *id && is_there(twin(*id))).count() as u64
+    }
+
     /// Tells whether there were more ids than can be remembered.
     pub(super) fn is_full(&self) -> bool {
         self.is_full.load(Ordering::Relaxed)
@@ -68,8 +83,7 @@ impl Ids {
 
     /// Tells whether an id is new, as far as is remembered.
     fn insert(&self, shards: &[Mutex<Set>], id: u64) -> bool {
-        let place = usize::try_from(id >> 58).unwrap_or(0) % SHARDS;
-        let Some(shard) = shards.get(place) else { return true };
+        let Some(shard) = shards.get(shard_of(id)) else { return true };
         let mut set = shard.lock().unwrap_or_else(PoisonError::into_inner);
         if set.len() < self.shard_max {
             return set.insert(id);
@@ -82,9 +96,14 @@ impl Ids {
     }
 }
 
+fn shard_of(id: u64) -> usize {
+    usize::try_from(id >> 58).unwrap_or(0) % SHARDS
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ledger::seen::told_by;
 
     fn id(number: u64) -> u64 {
         seeded_hash(&number.to_le_bytes(), 7)
@@ -103,6 +122,23 @@ mod tests {
         }
         assert!(!Ids::new(1).is_duplicate(0, None));
         assert_eq!(Ids::new(1).shared(), 0);
+    }
+
+    #[test]
+    fn calls_that_two_kinds_of_log_tell_of_are_corroborated_in_any_order() {
+        let seen =
+            [(0, 1, false), (0, 1, true), (0, 2, false), (1, 2, true), (1, 2, true), (0, 3, true)];
+        for sources in [1, 2] {
+            for turn in 0..seen.len() {
+                let ids = Ids::new(sources);
+                let mut turned = seen;
+                turned.rotate_left(turn);
+                for (owner, n, is_application) in turned {
+                    ids.is_duplicate(owner % sources, Some(told_by(id(n), is_application)));
+                }
+                assert_eq!(ids.corroborated(), 2, "{sources} {turn}");
+            }
+        }
     }
 
     #[test]

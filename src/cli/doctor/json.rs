@@ -20,6 +20,7 @@ pub(super) fn json(diagnosis: &Diagnosis<'_>) -> Result<String, Failure> {
         "problems": problems,
         "sources": sources,
         "ids_in_several_sources": diagnosis.shared_ids,
+        "corroborated": diagnosis.corroborated,
         "config_to_add": diagnosis.mapping,
     });
     Ok(serde_json::to_string_pretty(&page)? + "\n")
@@ -31,6 +32,7 @@ fn source(source: &SourceReport, inputs: &[String]) -> Value {
     let mut set = |key: &str, value: Value| drop(object.insert(key.to_owned(), value));
     set("source", json!(source.name));
     set("files", json!(source.files));
+    set("files_left_out", json!(source.noise));
     set("bytes", json!(exam.bytes));
     set("records", counts(&exam.kinds(), RecordKind::as_str));
     let mut outcomes = Counts::default();

@@ -1,6 +1,6 @@
 //! The diagnosis for a person: problems first, then what each source holds.
 
-use super::diagnosis::{Diagnosis, Problem, SourceReport, span, throttle_text};
+use super::diagnosis::{Diagnosis, Problem, SourceReport, counted, span, throttle_text};
 use crate::cli::table::{grouped, printable};
 use crate::ledger::counts::Counts;
 use crate::model::names::{LineResult, Outcome, RecordKind, Reject};
@@ -19,6 +19,13 @@ const BRIEF_FROM: usize = 8;
 pub(super) fn text(diagnosis: &Diagnosis<'_>) -> String {
     let mut text = String::new();
     push_problems(&mut text, &diagnosis.problems);
+    if diagnosis.corroborated > 0 {
+        let calls = counted(diagnosis.corroborated, "call is", "calls are");
+        let words = format!(
+            "{calls} both in a log of the service and in one of an application; `run` counts each of them              once"
+        );
+        push_wrapped(&mut text, "", &words);
+    }
     if let Some(mapping) = &diagnosis.mapping {
         text.push_str(
             "\nLines for the config: fill in the model id, or the ARN of a model or of a system-defined\n\
@@ -77,6 +84,10 @@ fn push_source(text: &mut String, source: &SourceReport, inputs: &[String]) {
     let failed = failures(source);
     if !failed.is_empty() {
         line("failed", &failed);
+    }
+    if source.noise > 0 {
+        let files = counted(source.noise as u64, "file", "files");
+        line("left out", &format!("{files}: bodies and markers of a delivery, no records"));
     }
     let rejected = listed(&exam.rejected(), Reject::as_str);
     if !rejected.is_empty() {

@@ -100,7 +100,9 @@ impl Criteria {
     /// Tells whether something fits that happened; what only measures never does, nor has it a cost.
     fn fits_signal(&self, sight: &SignalSight<'_>) -> bool {
         let record = sight.record;
-        let Some(outcome) = record.outcome else { return false };
+        if record.outcome.is_none() && record.request_id.is_none() {
+            return false;
+        }
         let at = record.at.unwrap_or(UnixMillis::UNKNOWN);
         let any = |patterns: &[Pattern], name: &str| {
             patterns.is_empty() || patterns.iter().any(|pattern| pattern.matches(name))
@@ -108,7 +110,8 @@ impl Criteria {
         self.over.is_none()
             && (self.request_id.is_none()
                 || self.request_id.as_deref() == record.request_id.as_deref())
-            && (self.outcomes.is_empty() || self.outcomes.contains(&outcome))
+            && (self.outcomes.is_empty()
+                || record.outcome.is_some_and(|outcome| self.outcomes.contains(&outcome)))
             && self.since.is_none_or(|since| at >= since)
             && self.until.is_none_or(|until| at < until)
             && any(&self.models, sight.model)

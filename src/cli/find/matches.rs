@@ -45,7 +45,8 @@ pub(super) struct Found {
     /// As logged.
     pub(super) model_id: String,
     pub(super) principal: String,
-    pub(super) outcome: Outcome,
+    /// How it ended, if the log tells.
+    pub(super) outcome: Option<Outcome>,
     /// What to do about it, if it failed.
     pub(super) hint: Option<&'static str>,
     pub(super) request_id: Option<String>,
@@ -139,7 +140,7 @@ impl Found {
             model: group.series.model.clone(),
             model_id: group.model_id.clone(),
             principal: group.series.principal.clone(),
-            outcome: entry.outcome,
+            outcome: Some(entry.outcome),
             hint: error_class::hint(entry.outcome, context),
             request_id: call.request_id.map(shown_id),
             cost: Some(Cost {
@@ -153,7 +154,6 @@ impl Found {
 
     fn of_signal(signal: &SignalSight<'_>) -> Self {
         let record = signal.record;
-        let outcome = record.outcome.unwrap_or(Outcome::Ok);
         Self {
             input: 0,
             offset: 0,
@@ -162,8 +162,8 @@ impl Found {
             model: signal.model.to_owned(),
             model_id: record.model_id.as_deref().map(label_value).unwrap_or_default(),
             principal: signal.principal.to_owned(),
-            outcome,
-            hint: error_class::hint(outcome, record.context),
+            outcome: record.outcome,
+            hint: record.outcome.and_then(|outcome| error_class::hint(outcome, record.context)),
             request_id: record.request_id.as_deref().map(shown_id),
             cost: None,
             body: None,

@@ -8,7 +8,8 @@ use super::matches::{Cost, Found, Matches};
 use crate::cli::failure::Failure;
 use crate::cli::table::{self, Align, csv_line, dollars, grouped, printable};
 use crate::model::money::Usd;
-use crate::model::names::LineResult;
+use crate::model::names::{LineResult, Outcome};
+use crate::model::series::UNKNOWN;
 use crate::model::tokens::{TokenClass, TokenCounts};
 
 /// What stands where no price is known at all.
@@ -37,7 +38,7 @@ pub(super) fn table(matches: &Matches, names: &[String]) -> String {
 
 /// Returns what to do about each outcome that was found; JSON and CSV say it with each record.
 pub(super) fn hints(matches: &Matches) -> String {
-    let hinted = matches.shown().filter_map(|found| Some((found.outcome.as_str(), found.hint?)));
+    let hinted = matches.shown().filter_map(|found| Some((outcome(found), found.hint?)));
     let hints: BTreeSet<(&str, &str)> = hinted.collect();
     hints.iter().fold(String::new(), |text, (outcome, hint)| format!("{text}{outcome}: {hint}\n"))
 }
@@ -48,7 +49,7 @@ fn row(found: &Found, names: &[String]) -> Vec<String> {
         found.kind.as_str().to_owned(),
         found.model.clone(),
         found.principal.clone(),
-        found.outcome.as_str().to_owned(),
+        outcome(found).to_owned(),
     ];
     match &found.cost {
         None => cells.extend(["-"; 6].map(str::to_owned)),
@@ -91,7 +92,7 @@ pub(super) fn json(matches: &Matches, names: &[String]) -> Result<String, Failur
                 "model": found.model,
                 "model_id": found.model_id,
                 "principal": found.principal,
-                "outcome": found.outcome.as_str(),
+                "outcome": outcome(found),
                 "hint": found.hint,
                 "request_id": found.request_id,
             });
@@ -131,7 +132,7 @@ pub(super) fn csv(matches: &Matches, names: &[String]) -> String {
             found.model.clone(),
             found.model_id.clone(),
             found.principal.clone(),
-            found.outcome.as_str().to_owned(),
+            outcome(found).to_owned(),
         ];
         match &found.cost {
             None => cells.extend(vec![String::new(); 2 * TokenClass::ALL.len() + 2]),
@@ -191,4 +192,8 @@ fn time(found: &Found) -> String {
 
 fn name<'n>(found: &Found, names: &'n [String]) -> &'n str {
     names.get(found.input).map_or("", String::as_str)
+}
+
+fn outcome(found: &Found) -> &'static str {
+    found.outcome.map_or(UNKNOWN, Outcome::as_str)
 }

@@ -98,9 +98,10 @@ fn ratio(name: AlertName, rule: &RatioRule, part: &str, whole: Calls) -> Vec<Ale
         name: name.as_str(),
         severity,
         expr: format!(
-            "(\n  {part}\n  /\n  {whole}\n) > {}\nand\n  {whole} >= {}",
+            "(\n  {part}\n  /\n  {whole}\n) > {}\nand\n  {whole} >= {}\nand\n  {part} >= {}",
             over.to_f64(),
-            rule.calls_min
+            rule.calls_min,
+            rule.affected_min
         ),
         patience: rule.patience,
         labels: Vec::new(),

@@ -16,6 +16,7 @@
 //!
 //! It must never change what it is given, nor keep it.
 
+mod certain;
 mod cut;
 mod pieces;
 #[cfg(test)]
@@ -23,7 +24,9 @@ mod tests;
 
 use std::ops::Range;
 
+pub use certain::certain_start;
 pub use cut::{Cut, Rule, cut};
+pub(super) use pieces::container_text;
 pub use pieces::{Part, is_leftover, parts};
 
 /// Bytes to decode at once.

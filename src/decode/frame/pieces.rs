@@ -57,6 +57,13 @@ fn ends_in_line_feed(inner: &[u8]) -> bool {
     })
 }
 
+/// Returns the time and the text of a line of CRI, unless the text is blank.
+pub(in crate::decode) fn container_text(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    let text = cri(line)?.raw;
+    let time = line.split(|&byte| byte == b' ').next()?;
+    (!text.trim_ascii().is_empty()).then_some((time, text))
+}
+
 /// `2024-05-14T09:12:00.123456789Z stdout F text`.
 fn cri(line: &[u8]) -> Option<Piece<'_>> {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -81,7 +88,8 @@ impl<'l> Piece<'l> {
     fn text(&self) -> Cow<'l, [u8]> {
         if self.is_docker && self.raw.contains(&b'\\') {
             let mut text = Vec::new();
-            json::unescape_into(self.raw, &mut text);
+            let length = json::unescape_in(self.raw, &mut text).len();
+            text.truncate(length);
             Cow::Owned(text)
         } else if self.is_docker || self.is_partial {
             Cow::Borrowed(self.raw)

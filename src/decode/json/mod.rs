@@ -10,6 +10,7 @@ pub(super) mod plain;
 mod quoted;
 mod resume;
 mod scan;
+mod script;
 mod text;
 mod trie;
 mod walk;
@@ -18,7 +19,7 @@ use std::ops::Range;
 
 pub(super) use elements::{Elements, document_end, elements};
 pub(super) use resume::{Resume, Step};
-pub(super) use text::{string, unescape_into};
+pub(super) use text::{string, unescape_in};
 pub(super) use trie::{Edge, Slot, Trie, TrieBuilder};
 pub(super) use walk::Walker;
 
@@ -29,6 +30,9 @@ pub(super) trait Sink {
     /// Called in the order in which the values end, so those inside a container come before it; of
     /// a key that an object has twice, both values are reported.
     fn take(&mut self, slot: Slot, line: &[u8], value: Range<usize>);
+
+    /// Forgets everything that was taken of this line: it is walked over again.
+    fn forget(&mut self);
 }
 
 /// What a whole line is.

@@ -43,17 +43,22 @@ pub(super) fn plain(text: &[u8], start: usize) -> usize {
 
 /// [`string`] from the first block on that has an escape or a control character.
 ///
-/// Each block is looked at once, however many escapes it has: JSON inside JSON has one every few
-/// bytes. What a backslash escapes is found by arithmetic on the marks, as in Langdale and Lemire,
-/// "Parsing gigabytes of JSON per second" (2019).
+/// Two blocks are looked at at once, and each once, however many escapes they have: JSON inside JSON
+/// has one every few bytes. What a backslash escapes is found by arithmetic on the marks, as in Langdale
+/// and Lemire, "Parsing gigabytes of JSON per second" (2019).
 fn escaped(line: &[u8], mut at: usize) -> Option<usize> {
-    const ODD: u32 = 0xaaaa_aaaa;
-    // Whether the first byte of the block is escaped by the last one of the block before.
+    const ODD: u64 = 0xaaaa_aaaa_aaaa_aaaa;
+    // Whether the first byte of the blocks is escaped by the last one before them.
     let mut carry = 0;
     loop {
-        let Marks { quotes, backslashes, controls, .. } = Marks::at(line, at)?;
+        let [low, high] =
+            [Marks::at(line, at)?, Marks::at(line, at + BLOCK).unwrap_or(Marks::NONE)];
+        let both = |low: u32, high: u32| u64::from(low) | u64::from(high) << BLOCK;
+        let quotes = both(low.quotes, high.quotes);
+        let backslashes = both(low.backslashes, high.backslashes);
+        let controls = both(low.controls, high.controls);
         if quotes | backslashes | controls | carry == 0 {
-            at += BLOCK;
+            at += 2 * BLOCK;
             continue;
         }
         let begin = backslashes & !carry;
@@ -74,8 +79,8 @@ fn escaped(line: &[u8], mut at: usize) -> Option<usize> {
         if closing != 0 {
             return Some(at + closing.trailing_zeros() as usize + 1);
         }
-        carry = (pairs & backslashes) >> (BLOCK - 1);
-        at += BLOCK;
+        carry = (pairs & backslashes) >> (2 * BLOCK - 1);
+        at += 2 * BLOCK;
     }
 }
 
@@ -88,6 +93,8 @@ struct Marks {
 }
 
 impl Marks {
+    const NONE: Self = Self { any: 0, quotes: 0, backslashes: 0, controls: 0 };
+
     /// Marks the block at `at`, or as much of it as is left of the line; `None` if nothing is.
     #[inline]
     fn at(line: &[u8], at: usize) -> Option<Self> {

@@ -117,8 +117,20 @@ fn number(line: &[u8], mut at: usize) -> Option<usize> {
     Some(at)
 }
 
+/// Steps over digits, eight at a time where so many bytes are left.
 #[inline]
 fn digits(line: &[u8], mut at: usize) -> usize {
+    const EACH: u64 = u64::MAX / 255;
+    while let Some(bytes) = line.get(at..).and_then(<[u8]>::first_chunk::<8>) {
+        // A digit becomes its value; the upper bit of a byte is set where it is more than 9. A carry
+        // can only disturb what stands behind such a byte.
+        let values = u64::from_le_bytes(*bytes) ^ (EACH * u64::from(b'0'));
+        let others = (values.wrapping_add(EACH * 0x76) | values) & (EACH * 0x80);
+        if others != 0 {
+            return at + others.trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
     while let Some(b'0'..=b'9') = byte(line, at) {
         at += 1;
     }

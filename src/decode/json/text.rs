@@ -40,68 +40,68 @@ fn unescape(mut rest: &[u8]) -> String {
     text
 }
 
-/// Appends the text between the quotes of a JSON string to `out`, in which JSON can be looked for
-/// again: bytes that are no UTF-8 stay as they are.
-pub(in crate::decode) fn unescape_into(inner: &[u8], out: &mut Vec<u8>) {
-    let start = out.len();
+/// Bytes that an escape of a block and the block behind it reach to.
+const WINDOW: usize = 2 * BLOCK + 2;
+
+/// Returns the text between the quotes of a JSON string, in which JSON can be looked for again: bytes
+/// that are no UTF-8 stay as they are. It is written to `space`, whatever is in there.
+pub(in crate::decode) fn unescape_in<'s>(inner: &[u8], space: &'s mut Vec<u8>) -> &'s [u8] {
     // The text is never longer. Blocks are written whole, and what is too much of them overwritten.
-    out.resize(start + inner.len() + BLOCK + 1, 0);
-    let space = out.get_mut(start..).unwrap_or(&mut []);
-    let spare = unescape_blocks(inner, space).map_or(0, |spare| spare.len());
-    out.truncate(out.len() - spare);
-}
-
-/// Writes the text to `out`, which has more space than it needs by a block and a byte, and returns the
-/// space that is left.
-fn unescape_blocks<'o>(mut rest: &[u8], mut out: &'o mut [u8]) -> Option<&'o mut [u8]> {
-    // What is looked at of a block, and the block that follows its last escape.
-    while let Some(window) = rest.first_chunk::<{ 2 * BLOCK + 2 }>() {
-        let block = window.first_chunk::<BLOCK>()?;
-        *out.first_chunk_mut::<BLOCK>()? = *block;
-        let mut marks = u8x32::new(*block).simd_eq(u8x32::splat(b'\\')).to_bitmask();
-        // Where in the window the text begins that stands at the start of `out` already.
-        let mut start = 0;
-        while marks != 0 {
-            let mark = marks.trailing_zeros() as usize;
-            out = out.get_mut(mark - start..)?;
-            // Nearly every escape of JSON in JSON stands for itself.
-            let &literal @ (b'"' | b'\\' | b'/') = window.get(mark + 1)? else {
-                let (character, length) = unescape_one(window.get(mark..)?);
-                let written = character.encode_utf8(out.get_mut(..4)?).len();
-                out = out.get_mut(written..)?;
-                start = mark + length;
-                break;
-            };
-            start = mark + 2;
-            let [first, text @ ..] = out.first_chunk_mut::<{ BLOCK + 1 }>()?;
-            *first = literal;
-            *text = *window.get(start..)?.first_chunk::<BLOCK>()?;
-            out = out.get_mut(1..)?;
-            marks &= u32::MAX.checked_shl(u32::try_from(start).ok()?).unwrap_or(0);
-        }
-        if marks == 0 && start < BLOCK {
-            out = out.get_mut(BLOCK - start..)?;
-            start = BLOCK;
-        }
-        rest = rest.get(start..)?;
+    let most = inner.len() + WINDOW;
+    if space.len() < most {
+        space.resize(most, 0);
     }
-    unescape_tail(rest, out)
+    let left = unescape_windows(inner, space).map_or(0, |left| left.len());
+    space.get(..space.len() - left).unwrap_or(&[])
 }
 
-/// The end of [`unescape_blocks`].
-fn unescape_tail<'o>(mut rest: &[u8], mut out: &'o mut [u8]) -> Option<&'o mut [u8]> {
-    while let Some(&byte) = rest.first() {
-        let (length, written) = if byte == b'\\' {
-            let (character, length) = unescape_one(rest);
-            (length, character.encode_utf8(out.get_mut(..4)?).len())
-        } else {
-            *out.first_mut()? = byte;
-            (1, 1)
-        };
+/// Writes the text to `out`, which has more space than it needs by a window, and returns the space
+/// that is left.
+fn unescape_windows<'o>(mut rest: &[u8], mut out: &'o mut [u8]) -> Option<&'o mut [u8]> {
+    while let Some(window) = rest.first_chunk() {
+        let (length, written) = unescape_block(window, out.first_chunk_mut()?)?;
         out = out.get_mut(written..)?;
+        rest = rest.get(length..)?;
+    }
+    while !rest.is_empty() {
+        let mut window = [0; WINDOW];
+        window.get_mut(..rest.len())?.copy_from_slice(rest);
+        let (length, written) = unescape_block(&window, out.first_chunk_mut()?)?;
+        let beyond = length.saturating_sub(rest.len());
+        out = out.get_mut(written.saturating_sub(beyond)..)?;
         rest = rest.get(length..).unwrap_or(&[]);
     }
     Some(out)
+}
+
+/// Writes the text of the first block of `window` to `out`, or of as much of it as ends with an escape
+/// that does not stand for itself. Returns how many bytes that was of the window and of the text.
+#[inline]
+fn unescape_block(window: &[u8; WINDOW], out: &mut [u8; WINDOW]) -> Option<(usize, usize)> {
+    let block = window.first_chunk::<BLOCK>()?;
+    *out.first_chunk_mut::<BLOCK>()? = *block;
+    let mut marks = u64::from(u8x32::new(*block).simd_eq(u8x32::splat(b'\\')).to_bitmask());
+    // Backslashes left out so far, and where the text begins that is in its place already.
+    let (mut removed, mut start) = (0, 0);
+    while marks != 0 {
+        let mark = marks.trailing_zeros() as usize;
+        let place = mark - removed;
+        let text = window.get(mark + 1..)?.first_chunk::<BLOCK>()?;
+        // Nearly every escape of JSON in JSON stands for itself: a quote, a slash or a backslash, and
+        // those come before the letters of all others.
+        if *text.first()? > b'\\' {
+            let (character, length) = unescape_one(window.get(mark..)?);
+            let written =
+                character.encode_utf8(out.get_mut(place..)?.first_chunk_mut::<4>()?).len();
+            return Some((mark + length, place + written));
+        }
+        *out.get_mut(place..)?.first_chunk_mut::<BLOCK>()? = *text;
+        removed += 1;
+        start = mark + 2;
+        marks &= !(3 << mark);
+    }
+    let length = start.max(BLOCK);
+    Some((length, length - removed))
 }
 
 /// Returns the character of the escape at the start of `escape`, and the escape's length.
@@ -163,12 +163,13 @@ mod tests {
     proptest! {
         #[test]
         fn a_string_that_serde_json_can_read_is_read_alike(
-            raw in r#""([a-z\u{80}-\u{10ffff}]|\\[nrtbf/\\"]|\\u[0-9a-dA-D][0-9a-fA-F]{3}|\\ud8[0-9a-f]{2}\\udc[0-9a-f]{2}){0,60}""#
+            raw in r#""([a-z\u{80}-\u{10ffff}]|\\[nrtbf/\\"]|\\u[0-9a-dA-D][0-9a-fA-F]{3}|\\ud8[0-9a-f]{2}\\udc[0-9a-f]{2}){0,60}""#,
+            used in 0..200_usize,
         ) {
             if let Ok(expected) = serde_json::from_str::<String>(&raw) {
-                let mut bytes = Vec::new();
-                unescape_into(&raw.as_bytes()[1..raw.len() - 1], &mut bytes);
-                prop_assert_eq!(&bytes, expected.as_bytes());
+                let mut space = vec![b'x'; used];
+                let text = unescape_in(&raw.as_bytes()[1..raw.len() - 1], &mut space);
+                prop_assert_eq!(text, expected.as_bytes());
                 prop_assert_eq!(string(raw.as_bytes()), Some(Cow::Owned(expected)));
             }
         }

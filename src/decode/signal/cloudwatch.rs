@@ -152,6 +152,19 @@ pub(super) fn id(
     dimensions: Option<&[u8]>,
     at: UnixMillis,
 ) -> Cow<'static, str> {
-    let dimensions = String::from_utf8_lossy(dimensions.unwrap_or_default());
+    let dimensions = without_space(dimensions.unwrap_or_default());
+    let dimensions = String::from_utf8_lossy(&dimensions);
     Cow::Owned(format!("{name} {subject} {} {dimensions}", at.0))
+}
+
+/// Returns JSON without the white space between its parts, as some pretty-print it.
+fn without_space(json: &[u8]) -> Vec<u8> {
+    let (mut in_string, mut is_escaped) = (false, false);
+    let mut is_kept = |byte: &u8| {
+        let quotes = *byte == b'"' && !is_escaped;
+        is_escaped = *byte == b'\\' && !is_escaped;
+        in_string ^= quotes;
+        in_string || !byte.is_ascii_whitespace()
+    };
+    json.iter().copied().filter(|byte| is_kept(byte)).collect()
 }

@@ -25,7 +25,8 @@ struct Run<'l> {
     /// Text that no other report of the same request has: an asynchronous run that is tried again
     /// keeps its request id.
     duration: Cow<'l, str>,
-    outcome: Outcome,
+    /// How the run ended, if the report tells.
+    outcome: Option<Outcome>,
     init_us: Option<u64>,
     billed_us: Option<u64>,
     memory_mb: Option<u64>,
@@ -44,7 +45,7 @@ pub(super) fn record<'l>(draft: &mut Draft<'_, 'l>, around: &Context<'l>) -> Fou
             let run = Run {
                 request_id: draft.text(Field::RunId),
                 duration: draft.raw(Field::RunDuration).map_or(Cow::Borrowed(""), lossy),
-                outcome: outcome_of(draft.text(Field::RunStatus).as_deref()),
+                outcome: draft.text(Field::RunStatus).as_deref().map(outcome_of),
                 init_us: us(Field::RunInit),
                 billed_us: us(Field::RunBilled),
                 memory_mb: draft.hint(Field::RunMemorySize),
@@ -53,7 +54,8 @@ pub(super) fn record<'l>(draft: &mut Draft<'_, 'l>, around: &Context<'l>) -> Fou
             add_run(&mut record, run, function());
         }
         "platform.initReport" => {
-            let outcome = outcome_of(draft.text(Field::RunStatus).as_deref());
+            let outcome = draft.text(Field::RunStatus).map(|status| outcome_of(&status));
+            let outcome = outcome.unwrap_or(Outcome::Ok);
             if outcome == Outcome::Ok {
                 return Found::Ignored;
             }
@@ -85,7 +87,7 @@ pub(super) fn report<'l>(report: &'l str, around: &Context<'l>) -> Found<'l> {
     let run = Run {
         request_id: part("REPORT RequestId").map(Cow::Borrowed),
         duration: Cow::Borrowed(duration),
-        outcome: outcome_of(part("Status")),
+        outcome: part("Status").map(outcome_of),
         init_us: us("Init Duration"),
         billed_us: us("Billed Duration"),
         memory_mb: megabytes("Memory Size"),
@@ -101,8 +103,8 @@ fn add_run<'l>(record: &mut SignalRecord<'l>, run: Run<'l>, function: Cow<'l, st
     let labels = || vec![function.clone()];
     record.id = run.request_id.as_ref().map(|id| Cow::Owned(format!("{id} {}", run.duration)));
     record.request_id = run.request_id;
-    record.outcome = Some(run.outcome);
-    let outcome = vec![function.clone(), outcome_label(run.outcome)];
+    record.outcome = run.outcome;
+    let outcome = vec![function.clone(), or_unknown(run.outcome.map(outcome_label))];
     record.count(Signal::LambdaInvocations, outcome, 1);
     record.observe(Signal::LambdaInitDuration, labels(), run.init_us);
     record.observe(Signal::LambdaBilledDuration, labels(), run.billed_us);
@@ -111,12 +113,19 @@ fn add_run<'l>(record: &mut SignalRecord<'l>, run: Run<'l>, function: Cow<'l, st
     record.observe(Signal::LambdaMemoryUsed, vec![function], bytes(run.memory_used_mb));
 }
 
-/// Returns how a run ended. Reports of text say nothing of runs that ended well.
-fn outcome_of(status: Option<&str>) -> Outcome {
+/// Returns how a run ended that tells its status.
+///
+/// A report in text has none unless the run was cut off or crashed (`Status: timeout`, `Status: error` with
+/// `Error Type: Runtime.…`). Without one nobody knows: a handler that ended with an exception is reported
+/// like one that answered, and so was a timeout before there was a status (seen in published logs, such as
+/// `REPORT` lines behind `LAMBDA_WARNING: Unhandled exception`; the page `monitoring-cloudwatchlogs` shows
+/// the line without a status and does not say). What failed is then among the errors of the log. JSON
+/// (`telemetry-schema-reference`) always tells.
+fn outcome_of(status: &str) -> Outcome {
     match status {
-        None | Some("success") => Outcome::Ok,
-        Some("timeout") => Outcome::Timeout,
-        Some(_) => Outcome::OtherError,
+        "success" => Outcome::Ok,
+        "timeout" => Outcome::Timeout,
+        _ => Outcome::OtherError,
     }
 }
 
@@ -128,7 +137,7 @@ fn lossy(raw: &[u8]) -> Cow<'_, str> {
 /// known from the report of its run, but one that failed has none.
 pub(super) fn init_report<'l>(init: &'l str, around: &Context<'l>) -> Found<'l> {
     let status = init.split('\t').find_map(|part| part.trim().strip_prefix("Status: "));
-    let outcome = outcome_of(status);
+    let outcome = status.map_or(Outcome::Ok, outcome_of);
     if outcome == Outcome::Ok {
         return Found::Ignored;
     }

@@ -118,12 +118,14 @@ fn a_run_is_read_from_its_report_in_text_and_in_json() {
         ]
     };
     let text = "REPORT RequestId: 6f6d\tDuration: 6123.44 ms\tBilled Duration: 6124 ms\tMemory Size: 512 MB\tMax Memory Used: 143 MB\tInit Duration: 812.55 ms\t";
-    assert_eq!(read(text), expected("ok"));
-    assert_eq!(read(&format!("{text}\n")), expected("ok"));
+    // A handler that ended with an exception is reported like one that answered.
+    assert_eq!(read(text), expected("unknown"));
+    assert_eq!(signal(text).outcome, None);
+    assert_eq!(read(&format!("{text}\n")), expected("unknown"));
     assert_eq!(read(&format!("{text}Status: timeout")), expected("timeout"));
     assert_eq!(read(&format!("{text}Status: error\tError Type: X")), expected("other_error"));
     let tailed = format!("2026-09-02T14:00:01.000000+00:00 2026/09/02/[$LATEST]ab {text}");
-    assert_eq!(read(&tailed), expected("ok"));
+    assert_eq!(read(&tailed), expected("unknown"));
     assert_eq!(signal(&tailed).at, Some(UnixMillis(1_788_357_601_000)));
     let json = |status: &str| {
         json!({"time": "2026-09-02T14:00:01.000Z", "type": "platform.report", "record": {
@@ -163,7 +165,7 @@ fn the_function_is_that_of_the_log_group() {
     .to_string();
     assert_eq!(
         read(&envelope),
-        ["lambda_invocations{chat ok} 1", "lambda_billed_duration{chat} 2000"]
+        ["lambda_invocations{chat unknown} 1", "lambda_billed_duration{chat} 2000"]
     );
     let one = signal(&envelope);
     assert_eq!(one.at, Some(UnixMillis(1_788_357_601_000)));

@@ -57,16 +57,16 @@ pub(in crate::decode) fn of_text<'l>(line: &'l str, around: &Context<'l>) -> Opt
     }
     // Where there is JSON there may be a call, so such a line is nothing only if it is understood.
     let ignored = (!head.contains("{\"")).then_some(Found::Ignored);
+    let message = messages(head).filter(|_| is_log_line).find(|text| is_failure(text));
     let class = match level(head).filter(|_| is_log_line) {
-        _ if begins_with_an_exception(head) || is_of_a_run(head) => {
-            error_class::classify(head).unwrap_or(ErrorClass::UNKNOWN)
-        }
+        _ if is_failure(head) => error_class::classify(head).unwrap_or(ErrorClass::UNKNOWN),
         Some(Severity::Error) => error_class::classify(head).unwrap_or(ErrorClass::UNKNOWN),
         Some(Severity::Warning) => match error_class::classify(head) {
             Some(class) => class,
             None => return ignored,
         },
         Some(Severity::Fine) => return ignored,
+        None if message.is_some() => error_class::classify(head).unwrap_or(ErrorClass::UNKNOWN),
         None => return ignored.filter(|_| is_log_line),
     };
     let endpoint = endpoint::in_text(head);
@@ -76,6 +76,8 @@ pub(in crate::decode) fn of_text<'l>(line: &'l str, around: &Context<'l>) -> Opt
         ..SignalRecord::new(RecordKind::ErrorLog)
     };
     add_error(&mut record, class);
+    // What a program wrote knows better when it was than what carried it.
+    record.at = message.and_then(leading_time);
     Some(timed(Found::Signal(record), head))
 }
 
@@ -108,6 +110,26 @@ fn begins_with_an_exception(text: &str) -> bool {
         && ["Error", "Exception"].iter().any(|end| name.ends_with(end) && name.len() > end.len())
 }
 
+/// Returns where the message of a log line without a level may begin: behind the time, behind a stream
+/// (`aws logs tail`), behind what syslog (RFC 5424) or the journal names.
+fn messages(head: &str) -> impl Iterator<Item = &str> {
+    let behind_words = |words: usize| head.splitn(words + 1, [' ', '\t']).nth(words);
+    let behind = |mark: &str| head.split_once(mark).map(|(_, text)| text);
+    let all = if prefix::is_iso_time(head.as_bytes()) {
+        [behind_words(1), behind_words(2), behind_words(3)]
+    } else if head.starts_with('[') {
+        [behind("] "), None, None]
+    } else {
+        [behind("]: "), behind(": "), behind_words(7)]
+    };
+    all.into_iter().flatten()
+}
+
+/// Tells whether text tells of a failure by how it begins, whatever its level.
+fn is_failure(text: &str) -> bool {
+    begins_with_an_exception(text) || is_of_a_run(text)
+}
+
 /// `2024-05-14T09:12:40.003Z 43ac3fea-… Task timed out after 29.00 seconds`, or `RequestId: 43ac3fea-…
 /// Error: Runtime exited with error: signal: killed`.
 fn is_of_a_run(text: &str) -> bool {
@@ -123,7 +145,10 @@ fn is_of_a_run(text: &str) -> bool {
 /// Returns a signal with the time that its line begins with.
 fn timed<'l>(found: Found<'l>, text: &str) -> Found<'l> {
     match found {
-        Found::Signal(record) => Found::Signal(SignalRecord { at: leading_time(text), ..record }),
+        Found::Signal(record) => {
+            let at = record.at.or_else(|| leading_time(text));
+            Found::Signal(SignalRecord { at, ..record })
+        }
         other => other,
     }
 }

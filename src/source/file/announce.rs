@@ -65,6 +65,8 @@ impl FileSource {
             modified_ns: found.modified_ns,
             seen_ms: self.now_ms,
             ended: false,
+            owed_to: begin.offset,
+            grace_until_ms: None,
             ..begin
         };
         let mut log = Log::restored(position);

@@ -9,7 +9,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use notify::event::{CreateKind, ModifyKind, RemoveKind};
-use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use notify::{ErrorKind, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 
 /// What a ring says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub enum Ring {
 
 /// A folder that can't be watched; it is only looked at on time.
 #[derive(Debug, thiserror::Error)]
-#[error("`{}` can't be watched and is polled instead; raise `fs.inotify.max_user_watches` if the limit is reached", folder.display())]
+#[error("`{}` can't be watched, so its files are only looked at every `rescan`; {}", folder.display(), self.advice())]
 pub struct WatchProblem {
     /// The folder.
     pub folder: PathBuf,
@@ -31,6 +31,24 @@ pub struct WatchProblem {
     #[source]
     pub error: notify::Error,
 }
+
+impl WatchProblem {
+    /// Returns what to do about it, the same text for the same cause.
+    pub fn advice(&self) -> &'static str {
+        let no_space = |error: &std::io::Error| error.kind() == std::io::ErrorKind::StorageFull;
+        match &self.error.kind {
+            ErrorKind::MaxFilesWatch => LIMIT_ADVICE,
+            ErrorKind::Io(error) if no_space(error) => LIMIT_ADVICE,
+            ErrorKind::Io(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+                "give the user that runs the daemon read permission on the folder"
+            }
+            _ => "lines are counted later, and none is lost",
+        }
+    }
+}
+
+const LIMIT_ADVICE: &str = "the system allows no more watches: raise the limit (`sysctl -w \
+                            fs.inotify.max_user_watches=524288`)";
 
 /// Watches the folders of globs.
 #[derive(Debug)]
@@ -203,6 +221,23 @@ mod tests {
     use super::*;
 
     const DEADLINE: Duration = Duration::from_secs(20);
+
+    #[test]
+    fn what_can_not_be_watched_tells_what_to_do() {
+        let io = |kind| ErrorKind::Io(std::io::Error::from(kind));
+        for (kind, advice) in [
+            (ErrorKind::MaxFilesWatch, "fs.inotify.max_user_watches"),
+            (io(std::io::ErrorKind::StorageFull), "fs.inotify.max_user_watches"),
+            (io(std::io::ErrorKind::PermissionDenied), "read permission"),
+            (ErrorKind::PathNotFound, "none is lost"),
+        ] {
+            let error = notify::Error::new(kind);
+            let text = WatchProblem { folder: PathBuf::from("/var/log/app"), error }.to_string();
+            let says_all =
+                ["/var/log/app", "`rescan`", advice].iter().all(|part| text.contains(part));
+            assert!(says_all, "{text}");
+        }
+    }
 
     struct Rung {
         folder: tempfile::TempDir,

@@ -47,6 +47,8 @@ pub(super) struct View {
     listings: BTreeMap<PathBuf, Vec<PathBuf>>,
     folders: BTreeMap<PathBuf, PathBuf>,
     pub(super) problems: Vec<Problem>,
+    /// Files that match and hold no records by their place.
+    pub(super) noise: usize,
 }
 
 impl View {
@@ -161,10 +163,11 @@ pub(super) fn bases_of(name: &OsStr) -> BTreeSet<Vec<u8>> {
 }
 
 /// Returns whether S3 delivery put something at `path` that holds no records: bodies that were
-/// too large for a record, and markers of a permission check.
+/// too large for a record, and markers of a permission check or of an export of `CloudWatch` Logs.
+/// Bodies are anybody's text, which may look like a record.
 ///
 /// Source: part A1 of the collected Bedrock facts (`.../BedrockModelInvocationLogs/.../data/`).
-fn is_delivery_noise(path: &Path) -> bool {
+pub fn is_delivery_noise(path: &Path) -> bool {
     let mut in_logs = false;
     for part in path.components() {
         let part = part.as_os_str().as_bytes();
@@ -174,7 +177,7 @@ fn is_delivery_noise(path: &Path) -> bool {
         in_logs |= part == b"BedrockModelInvocationLogs";
     }
     let name = path.file_name().unwrap_or_default().as_bytes();
-    memchr::memmem::find(name, b"permission-check").is_some()
+    memchr::memmem::find(name, b"permission-check").is_some() || name == b"aws-logs-write-test"
 }
 
 /// The globs of a source.
@@ -252,7 +255,7 @@ impl Globs {
             for path in paths {
                 match path {
                     Ok(path) if self.wanted(&path) => drop(view.add(&path, true)),
-                    Ok(_) => {}
+                    Ok(path) => view.noise += usize::from(is_delivery_noise(&path)),
                     Err(error) => {
                         let path = error.path().to_owned();
                         view.problem(&path, ProblemKind::List, error.into());
@@ -308,6 +311,8 @@ mod tests {
             (format!("{logs}/20261123T100000Z_1.json.gz"), false),
             (format!("{logs}/data/req_input.json.gz"), true),
             (format!("{logs}/amazon-bedrock-logs-permission-check"), true),
+            ("/export/aws-logs-write-test".to_owned(), true),
+            ("/export/aws-logs-write-test/000000.gz".to_owned(), false),
             ("/data/BedrockModelInvocationLogs/a.json.gz".to_owned(), false),
             ("/srv/data/app.log".to_owned(), false),
         ] {

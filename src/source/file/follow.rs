@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use super::content::{Content, FileKey, GzipEnd};
 use super::discover::bases_of;
 use super::identity::still_there;
-use super::log::{CHUNK_BYTES, Chunk, Step};
+use super::log::{CHUNK_BYTES, Chunk, Log, Step};
 use super::{Emit, FileSource, ProblemKind, SWEEP_BYTES_MAX};
 use crate::ledger::position::LogId;
 use crate::model::span::Span;
@@ -160,6 +160,7 @@ impl FileSource {
         let Some(log) = self.logs.get_mut(&id) else { return ControlFlow::Continue(0) };
         log.dirty = false;
         log.stored_seen_ms = log.position.seen_ms;
+        log.stored_owed_to = log.position.owed_to;
         let span = Span { from: chunk.from, to: log.position.offset };
         emit(Batch {
             log: id,
@@ -167,8 +168,11 @@ impl FileSource {
             lines: chunk.lines,
             frames: chunk.frames,
             position: std::sync::Arc::new(log.position.clone()),
+            left_out: chunk.left_out,
             oversized_lines: chunk.oversized,
+            oversized_at: chunk.oversized_at,
             truncated_lines: chunk.truncated,
+            truncated_at: chunk.truncated_at,
             lost_bytes,
             changes: std::mem::take(&mut log.changes),
         })?;
@@ -199,7 +203,7 @@ impl FileSource {
         let grace_until_ms = self.now_ms.saturating_add(self.finished_after_ms());
         let Some(log) = self.logs.get_mut(&id) else { return ControlFlow::Continue(()) };
         log.end();
-        log.grace_until_ms = Some(grace_until_ms);
+        log.position.grace_until_ms = Some(grace_until_ms);
         log.changes.push(FileChange::Truncate);
         let seat = log.seat.clone().unwrap_or_else(|| log.path.clone());
         let threshold = log.modified_before_ns;
@@ -216,7 +220,7 @@ impl FileSource {
             self.settle_gzip(id);
             self.settle_loss(id, emit)?;
             self.settle_memory(id);
-            if self.logs.get(&id).is_some_and(|log| log.dirty) {
+            if self.logs.get(&id).is_some_and(Log::is_to_be_stored) {
                 self.emit_position(id, 0, emit)?;
             }
         }
@@ -253,7 +257,8 @@ impl FileSource {
         let Some(log) = self.logs.get_mut(&id) else { return ControlFlow::Continue(()) };
         let replaced = std::fs::symlink_metadata(&log.path).is_ok();
         log.changes.push(if replaced { FileChange::Replace } else { FileChange::Delete });
-        let lost = log.owed_to.saturating_sub(log.position.offset);
+        let lost = log.position.owed_to.saturating_sub(log.position.offset);
+        log.position.owed_to = log.position.offset;
         log.end();
         self.emit_position(id, lost, emit)
     }
@@ -379,7 +384,9 @@ impl FileSource {
     /// Counts what a cut generation had and no copy of it has.
     fn settle_loss(&mut self, id: LogId, emit: Emit<'_>) -> ControlFlow<()> {
         let Some(log) = self.logs.get(&id) else { return ControlFlow::Continue(()) };
-        let Some(grace_until_ms) = log.grace_until_ms else { return ControlFlow::Continue(()) };
+        let Some(grace_until_ms) = log.position.grace_until_ms else {
+            return ControlFlow::Continue(());
+        };
         let left = grace_until_ms.saturating_sub(self.now_ms);
         if left > 0 {
             self.wake_in(left);
@@ -390,11 +397,11 @@ impl FileSource {
             return ControlFlow::Continue(());
         }
         let Some(log) = self.logs.get_mut(&id) else { return ControlFlow::Continue(()) };
-        log.grace_until_ms = None;
+        log.position.grace_until_ms = None;
         let reached = if log.is_alive() { log.scanned_to } else { 0 }.max(log.position.offset);
-        let lost = log.owed_to.saturating_sub(reached);
-        log.owed_to = reached;
-        if lost > 0 { self.emit_position(id, lost, emit) } else { ControlFlow::Continue(()) }
+        let lost = log.position.owed_to.saturating_sub(reached);
+        log.position.owed_to = reached;
+        self.emit_position(id, lost, emit)
     }
 
     fn settle_memory(&mut self, id: LogId) {
@@ -402,7 +409,7 @@ impl FileSource {
         let now_ms = self.now_ms;
         let Some(log) = self.logs.get_mut(&id) else { return };
         let unseen_ms = now_ms.saturating_sub(log.position.seen_ms);
-        let is_over = log.grace_until_ms.is_none() && !log.is_alive() && !log.is_there();
+        let is_over = log.position.grace_until_ms.is_none() && !log.is_alive() && !log.is_there();
         if is_over && !log.dirty && (log.is_blank() || unseen_ms >= forget_after) {
             self.drop_log(id);
         } else if log.position.seen_ms.saturating_sub(log.stored_seen_ms) > forget_after / 4 {

@@ -349,7 +349,7 @@ impl FileSource {
     fn take_over(&mut self, id: LogId, found: &Found, content: Content) {
         let grace_until_ms = self.now_ms.saturating_add(self.finished_after_ms());
         let Some(log) = self.logs.get_mut(&id) else { return };
-        let was_cut = log.grace_until_ms.is_some();
+        let was_cut = log.position.grace_until_ms.is_some();
         log.retired = is_put_aside(&log.path, &found.path);
         log.place(&found.path, found.key);
         if content.compressed() {
@@ -365,7 +365,7 @@ impl FileSource {
         log.missing_ms = None;
         log.gzip_end = None;
         log.scanned_to = log.position.offset;
-        log.grace_until_ms = Some(grace_until_ms);
+        log.position.grace_until_ms = Some(grace_until_ms);
         log.dirty = true;
         log.saw(found.size, found.modified_ns, self.now_ms);
         log.changed_ms = self.now_ms;

@@ -21,28 +21,42 @@ pub struct Admitted {
     pub frames: Vec<Range<usize>>,
     /// Lines that were left out because they are longer than the limit.
     pub oversized: u64,
+    /// Where the first of these stood, behind `from`.
+    pub oversized_at: u64,
     /// Where in the input the first of these bytes stood, left out or not.
     pub from: u64,
-    /// What was left out: a place in `lines`, and the bytes missing before it since `from`.
-    left_out: Vec<(usize, u64)>,
+    /// What was left out.
+    pub left_out: LeftOut,
+}
+
+/// What was left out among lines: a place in the lines, and the bytes missing before it since their
+/// start.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LeftOut(Vec<(usize, u64)>);
+
+impl LeftOut {
+    /// Returns where the byte at `place` of the lines stood, behind where the first of them stood.
+    pub fn offset_of(&self, place: usize) -> u64 {
+        let before = self.0.partition_point(|&(at, _)| at <= place);
+        let last = self.0.get(..before).and_then(<[_]>::last);
+        let missing = last.map_or(0, |&(_, missing)| missing);
+        (place as u64).saturating_add(missing)
+    }
 }
 
 impl Admitted {
     /// Returns where in the input the byte at `place` of `lines` stood.
     pub fn offset_of(&self, place: usize) -> u64 {
-        let before = self.left_out.partition_point(|&(at, _)| at <= place);
-        let last = self.left_out.get(..before).and_then(<[_]>::last);
-        let missing = last.map_or(0, |&(_, missing)| missing);
-        self.from.saturating_add(place as u64).saturating_add(missing)
+        self.from.saturating_add(self.left_out.offset_of(place))
     }
 
     /// Takes `line` without its padding, before which `missing` bytes of the input are left out.
     fn take(&mut self, line: &[u8], missing: &mut usize) {
         let text = without_padding(line);
         *missing = missing.saturating_add(line.len().saturating_sub(text.len()));
-        let noted = self.left_out.last().map_or(0, |&(_, missing)| missing);
+        let noted = self.left_out.0.last().map_or(0, |&(_, missing)| missing);
         if *missing as u64 != noted {
-            self.left_out.push((self.lines.len(), *missing as u64));
+            self.left_out.0.push((self.lines.len(), *missing as u64));
         }
         self.lines.extend_from_slice(text);
     }
@@ -80,6 +94,7 @@ pub fn admit(raw: Raw, line_bytes_max: usize) -> Admitted {
     let mut admitted = Admitted { lines: Vec::with_capacity(bytes.len()), ..Admitted::default() };
     let mut missing = 0_usize;
     for unit in units(&bytes, &frames) {
+        let start = unit.range.start as u64;
         let text = bytes.get(unit.range).unwrap_or_default();
         if unit.is_frame {
             let from = admitted.lines.len();
@@ -90,6 +105,9 @@ pub fn admit(raw: Raw, line_bytes_max: usize) -> Admitted {
         }
         let line = without_padding(text);
         if line.strip_suffix(b"\n").unwrap_or(line).len() > line_bytes_max {
+            if admitted.oversized == 0 {
+                admitted.oversized_at = start;
+            }
             admitted.oversized = admitted.oversized.saturating_add(1);
             missing = missing.saturating_add(text.len());
         } else {
@@ -107,7 +125,10 @@ pub struct LineChunks<R> {
     reader: R,
     chunk_bytes: usize,
     line_bytes_max: usize,
+    /// Its first `filled` bytes were read. The rest is of earlier chunks, since to clear memory that is
+    /// read into anyway would be in vain.
     carry: Vec<u8>,
+    filled: usize,
     /// Memory for the next chunk, see [`Self::give_back`].
     spare: Vec<u8>,
     /// Where in the input `carry` begins.
@@ -129,6 +150,7 @@ impl<R: Read> LineChunks<R> {
             chunk_bytes: chunk_bytes.max(1),
             line_bytes_max,
             carry: Vec::new(),
+            filled: 0,
             spare: Vec::new(),
             at: 0,
             mid_line: false,
@@ -136,6 +158,25 @@ impl<R: Read> LineChunks<R> {
             oversized: 0,
             ended: false,
         }
+    }
+
+    /// Says that the reader begins at `at` in its input, at the start of a unit.
+    #[must_use]
+    pub fn beginning_at(self, at: u64) -> Self {
+        Self { at, ..self }
+    }
+
+    /// Returns the longest line that is not left out.
+    pub fn line_bytes_max(&self) -> usize {
+        self.line_bytes_max
+    }
+
+    /// Reads `reader` next, which begins at `at` in its input, and keeps the memory. What was not
+    /// read to its end before is dropped.
+    pub fn restart(&mut self, reader: R, at: u64) {
+        self.filled = 0;
+        (self.reader, self.at, self.mid_line) = (reader, at, false);
+        (self.searched, self.oversized, self.ended) = (0, 0, false);
     }
 
     /// Returns the next whole units, or `None` after the last one.
@@ -153,12 +194,9 @@ impl<R: Read> LineChunks<R> {
                 mid_line: self.mid_line,
                 is_finished: self.ended,
             };
-            let cut = cut(&self.carry, rule);
+            let cut = cut(self.carried(), rule);
             if cut.whole > 0 {
-                let mut rest = std::mem::take(&mut self.spare);
-                rest.extend_from_slice(self.carry.get(cut.whole..).unwrap_or_default());
-                let mut bytes = std::mem::replace(&mut self.carry, rest);
-                bytes.truncate(cut.whole);
+                let bytes = self.take_chunk(cut.whole);
                 self.searched = 0;
                 self.mid_line = !bytes.ends_with(b"\n");
                 let raw = Raw { bytes, frames: cut.frames, has_nul: cut.has_nul };
@@ -177,17 +215,36 @@ impl<R: Read> LineChunks<R> {
                 let nothing = Admitted { oversized, from: self.at, ..Admitted::default() };
                 return Ok((oversized > 0).then_some(nothing));
             }
-            self.searched = self.carry.len();
+            self.searched = self.filled;
         }
+    }
+
+    /// What was read and not returned.
+    fn carried(&self) -> &[u8] {
+        self.carry.get(..self.filled).unwrap_or_default()
+    }
+
+    /// Takes the first `whole` bytes of what is carried.
+    fn take_chunk(&mut self, whole: usize) -> Vec<u8> {
+        let mut next = std::mem::take(&mut self.spare);
+        let rest = self.carry.get(whole..self.filled).unwrap_or_default();
+        self.filled = rest.len();
+        if next.len() < rest.len() {
+            next.resize(rest.len(), 0);
+        }
+        if let Some(space) = next.get_mut(..rest.len()) {
+            space.copy_from_slice(rest);
+        }
+        let mut bytes = std::mem::replace(&mut self.carry, next);
+        bytes.truncate(whole);
+        bytes
     }
 
     /// Takes back the memory of a chunk that is done with, for a next one: fresh memory costs more
     /// than to read into it.
     pub fn give_back(&mut self, chunk: Admitted) {
-        let mut lines = chunk.lines;
-        if lines.capacity() <= self.chunk_bytes.saturating_mul(4) {
-            lines.clear();
-            self.spare = lines;
+        if chunk.lines.capacity() <= self.chunk_bytes.saturating_mul(4) {
+            self.spare = chunk.lines;
         }
     }
 
@@ -197,13 +254,15 @@ impl<R: Read> LineChunks<R> {
         self.mid_line = false;
         self.searched = 0;
         loop {
-            if let Some(end) = memchr::memchr(b'\n', &self.carry) {
-                drop(self.carry.drain(..=end));
-                self.at = self.at.saturating_add(end as u64).saturating_add(1);
+            if let Some(end) = memchr::memchr(b'\n', self.carried()) {
+                let behind = end.saturating_add(1);
+                self.carry.copy_within(behind..self.filled, 0);
+                self.filled = self.filled.saturating_sub(behind);
+                self.at = self.at.saturating_add(behind as u64);
                 return Ok(());
             }
-            self.at = self.at.saturating_add(self.carry.len() as u64);
-            self.carry.clear();
+            self.at = self.at.saturating_add(self.filled as u64);
+            self.filled = 0;
             if self.ended {
                 return Ok(());
             }
@@ -213,12 +272,20 @@ impl<R: Read> LineChunks<R> {
 
     /// Reads until `wanted` bytes are carried or the input ends.
     fn fill(&mut self, wanted: usize) -> io::Result<()> {
-        let missing = wanted.saturating_sub(self.carry.len());
-        if missing > 0 && !self.ended {
-            let wanted = u64::try_from(missing).unwrap_or(u64::MAX);
-            self.carry.reserve(missing);
-            let read = self.reader.by_ref().take(wanted).read_to_end(&mut self.carry)?;
-            self.ended = read < missing;
+        if self.carry.len() < wanted {
+            self.carry.resize(wanted, 0);
+        }
+        // Read at once: `read_to_end` feels its way from small reads to larger ones each time.
+        while !self.ended
+            && let Some(space) = self.carry.get_mut(self.filled..wanted)
+            && !space.is_empty()
+        {
+            match self.reader.read(space) {
+                Ok(0) => self.ended = true,
+                Ok(read) => self.filled = self.filled.saturating_add(read),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
         }
         Ok(())
     }
@@ -297,6 +364,16 @@ mod tests {
             let whole = chunked(input.as_bytes(), 1 << 20, max);
             prop_assert_eq!(chunked(input.as_bytes(), chunk, max), whole);
         }
+    }
+
+    #[test]
+    fn where_lines_stood_is_known_behind_what_was_left_out() {
+        let bytes = b"ab\ntoo long\n\0\0cd\nlonger yet\nef\n".to_vec();
+        let admitted = admit(Raw { bytes, frames: Vec::new(), has_nul: true }, 4);
+        assert_eq!(admitted.lines, b"ab\ncd\nef\n");
+        assert_eq!((admitted.oversized, admitted.oversized_at), (2, 3));
+        let places = [0, 3, 6].map(|place| admitted.offset_of(place));
+        assert_eq!(places, [0, 14, 28]);
     }
 
     #[test]

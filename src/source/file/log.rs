@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::content::{Content, FileKey, GzipEnd};
 use super::identity::advance;
-use super::lines::{Raw, admit};
+use super::lines::{LeftOut, Raw, admit};
 use super::reader::{Piece, Reader};
 use crate::decode::frame::units;
 use crate::ledger::position::LogPosition;
@@ -64,15 +64,12 @@ pub(super) struct Log {
     pub(super) scanned_to: u64,
     /// Where the uncompressed content ends, once it was read to its end.
     pub(super) gzip_end: Option<GzipEnd>,
-    /// Bytes that were seen to exist; those nobody finds are lost.
-    pub(super) owed_to: u64,
-    /// While set, copies of a generation that ended may still turn up.
-    pub(super) grace_until_ms: Option<i64>,
     pub(super) changes: Vec<FileChange>,
     /// Whether `position` or `changes` are to be emitted without lines.
     pub(super) dirty: bool,
-    /// `seen_ms` as it was last emitted.
+    /// `seen_ms` and `owed_to` as they were last emitted.
     pub(super) stored_seen_ms: i64,
+    pub(super) stored_owed_to: u64,
 }
 
 /// What was read: emit it, with the position moved already.
@@ -83,6 +80,10 @@ pub(super) struct Chunk {
     pub(super) frames: Vec<Range<usize>>,
     pub(super) oversized: u64,
     pub(super) truncated: u64,
+    /// Where in the log the first line was that is too long, and the one that is cut off.
+    pub(super) oversized_at: u64,
+    pub(super) truncated_at: u64,
+    pub(super) left_out: LeftOut,
 }
 
 /// The result of reading on.
@@ -96,7 +97,8 @@ pub(super) enum Step {
 }
 
 impl Log {
-    pub(super) fn restored(position: LogPosition) -> Self {
+    pub(super) fn restored(mut position: LogPosition) -> Self {
+        position.owed_to = position.owed_to.max(position.offset);
         let path = PathBuf::from(std::ffi::OsString::from_vec(position.path.clone()));
         Self {
             path,
@@ -120,11 +122,10 @@ impl Log {
             unchecked: true,
             scanned_to: position.offset,
             gzip_end: None,
-            owed_to: position.offset,
-            grace_until_ms: None,
             changes: Vec::new(),
             dirty: false,
             stored_seen_ms: position.seen_ms,
+            stored_owed_to: position.owed_to,
             position,
         }
     }
@@ -197,8 +198,14 @@ impl Log {
     /// Notes that the bytes of its file exist, once it is certain that it is its file.
     pub(super) fn owe(&mut self) {
         if !self.position.compressed {
-            self.owed_to = self.owed_to.max(self.size);
+            self.position.owed_to = self.position.owed_to.max(self.size);
         }
+    }
+
+    /// Whether its position has to be emitted without lines. Bytes that wait for the end of their line
+    /// are part of it: if they are gone after a restart, they are lost.
+    pub(super) fn is_to_be_stored(&self) -> bool {
+        self.dirty || (!self.is_blank() && self.position.owed_to != self.stored_owed_to)
     }
 
     /// Nothing more is read from its file, if it still has one.
@@ -232,7 +239,7 @@ impl Log {
                 self.settled = true;
                 self.gzip_end = content.gzip_end();
                 if self.position.compressed {
-                    self.owed_to = self.owed_to.max(scanned_to);
+                    self.position.owed_to = self.position.owed_to.max(scanned_to);
                 }
                 Ok(Step::Idle)
             }
@@ -291,7 +298,7 @@ impl Log {
     fn skip(&mut self, to: u64, line_bytes_max: usize) -> io::Result<Step> {
         let step = self.take(Raw::default(), to, line_bytes_max)?;
         let Step::Lines(chunk) = step else { return Ok(step) };
-        Ok(Step::Lines(Chunk { oversized: 1, ..chunk }))
+        Ok(Step::Lines(Chunk { oversized: 1, oversized_at: chunk.from, ..chunk }))
     }
 
     fn take(&mut self, raw: Raw, to: u64, line_bytes_max: usize) -> io::Result<Step> {
@@ -305,10 +312,17 @@ impl Log {
         moved.modified_ns = self.modified_ns;
         self.position = moved;
         self.scanned_to = to;
-        self.owed_to = self.owed_to.max(to);
+        self.position.owed_to = self.position.owed_to.max(to);
         let admitted = admit(raw, line_bytes_max);
-        let (lines, frames, oversized) = (admitted.lines, admitted.frames, admitted.oversized);
-        Ok(Step::Lines(Chunk { from, lines, frames, oversized, truncated: 0 }))
+        Ok(Step::Lines(Chunk {
+            from,
+            oversized: admitted.oversized,
+            oversized_at: from.saturating_add(admitted.oversized_at),
+            left_out: admitted.left_out,
+            lines: admitted.lines,
+            frames: admitted.frames,
+            ..Chunk::default()
+        }))
     }
 }
 
@@ -320,7 +334,9 @@ impl Chunk {
         if text.ends_with(b"\n") || is_whole_record(text) {
             return;
         }
-        self.lines.truncate(last.range.start);
+        let start = last.range.start;
+        self.truncated_at = self.from.saturating_add(self.left_out.offset_of(start));
+        self.lines.truncate(start);
         self.frames.truncate(self.frames.len().saturating_sub(usize::from(last.is_frame)));
         self.truncated = 1;
     }

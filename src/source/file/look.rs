@@ -84,7 +84,7 @@ impl FileSource {
     /// Finds the files of known logs that no glob matches, by path or among the siblings.
     fn find_known(&mut self, view: &mut View) {
         for log in self.logs.values_mut() {
-            let in_grace = log.grace_until_ms.is_some();
+            let in_grace = log.position.grace_until_ms.is_some();
             let here = log.owner
                 && (view.files.contains_key(&log.key())
                     || view.add(&log.path, false) == Some(log.key()));

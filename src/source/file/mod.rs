@@ -53,6 +53,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use content::decoded_reader;
+pub use discover::is_delivery_noise;
 
 use self::content::FileKey;
 use self::discover::Globs;
@@ -153,11 +154,23 @@ type Emit<'e> = &'e mut dyn FnMut(Batch) -> ControlFlow<()>;
 
 /// Returns the files that the globs of a source match now, the one that changed first at the front,
 /// and what could not be looked at. A file with several names is there once.
-pub fn files_of(config: &FileSourceConfig) -> (Vec<PathBuf>, Vec<Problem>) {
+pub fn files_of(config: &FileSourceConfig) -> Matched {
     let view = Globs::new(config).look();
     let mut found: Vec<_> = view.files.into_values().collect();
     found.sort_by(|a, b| (a.modified_ns, &a.path).cmp(&(b.modified_ns, &b.path)));
-    (found.into_iter().map(|found| found.path).collect(), view.problems)
+    let paths = found.into_iter().map(|found| found.path).collect();
+    Matched { paths, noise: view.noise, problems: view.problems }
+}
+
+/// What the globs of a source match at one moment.
+#[derive(Debug)]
+pub struct Matched {
+    /// Files to read.
+    pub paths: Vec<PathBuf>,
+    /// Files that are left out since they hold no records by their place ([`is_delivery_noise`]).
+    pub noise: usize,
+    /// What could not be looked at.
+    pub problems: Vec<Problem>,
 }
 
 /// Reads the files of one `[[source]]`.

@@ -102,6 +102,51 @@ fn what_no_copy_of_a_truncated_file_holds_is_lost_and_counted() {
 }
 
 #[test]
+fn what_is_lost_is_counted_once_also_after_a_restart() {
+    for case in ["cut before", "cut meanwhile", "removed meanwhile"] {
+        let mut rig = Rig::new(&["app*"]);
+        rig.append("app.log", &lines(0, 10));
+        rig.sweep();
+        rig.append("app.log", "{\"half\":");
+        rig.sweep();
+        let mut expected = lines(0, 10);
+        if case == "removed meanwhile" {
+            rig.remove("app.log");
+        } else {
+            rig.truncate("app.log");
+            rig.append("app.log", &lines(10, 11));
+            expected += &lines(10, 11);
+        }
+        if case == "cut before" {
+            rig.sweep();
+        }
+        for _ in 0..3 {
+            rig.restart();
+            rig.settle();
+        }
+        rig.expect_once(&expected);
+        assert_eq!(rig.lost, 8, "{case}");
+    }
+}
+
+#[test]
+fn what_a_copy_holds_is_not_lost_after_a_restart() {
+    let mut rig = Rig::new(&["app*"]);
+    rig.append("app.log", &lines(0, 10));
+    rig.append("app.log", "{\"half\":");
+    rig.sweep();
+    rig.copy("app.log", "app.log.1");
+    rig.truncate("app.log");
+    rig.append("app.log", &lines(10, 11));
+    rig.restart();
+    rig.sweep();
+    rig.restart();
+    rig.settle();
+    rig.expect_once(&lines(0, 11));
+    assert_eq!((rig.truncated, rig.lost), (1, 0));
+}
+
+#[test]
 fn a_copy_that_grows_while_it_is_looked_at_is_read_behind_the_position() {
     let mut rig = Rig::new(&["app*"]);
     let whole = lines(0, 400);
