@@ -216,7 +216,7 @@ fn spend(work: &WorkDir, calls: usize) {
              \"output\":{{\"outputTokenCount\":0}}}}\n"
         )
     };
-    work.file("logs/bedrock.jsonl", (0..calls).map(line).collect::<String>());
+    work.file("logs/bedrock.jsonl", (0..calls).map(line).collect::<Vec<_>>().concat());
 }
 
 /// The example for Alertmanager as it is, but for its receivers, which are one of ours.
@@ -224,9 +224,10 @@ fn example_with(receiver: &Receiver) -> String {
     let example = fs::read_to_string(folder().join("alertmanager.yml")).unwrap();
     let (before, receivers) = example.split_once("\nreceivers:\n").unwrap();
     let url = receiver.url();
-    let named: String = values(receivers, "name: ")
-        .map(|name| format!("  - name: {name}\n    webhook_configs: [{{url: '{url}/{name}'}}]\n"))
-        .collect();
+    let named =
+        |name| format!("  - name: {name}\n    webhook_configs: [{{url: '{url}/{name}'}}]\n");
+    let named: Vec<String> = values(receivers, "name: ").map(named).collect();
+    let named = named.concat();
     format!("{before}\nreceivers:\n{named}")
 }
 
