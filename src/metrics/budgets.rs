@@ -108,6 +108,8 @@ pub(super) fn spending(evaluation: &Evaluation, snapshot: &Snapshot) -> Vec<Metr
             Subject::Total => ("total", ""),
             Subject::Account(account) => ("account", account.as_str()),
             Subject::Model(model) => ("model", model.as_str()),
+            // Models and principals are shown each by themselves.
+            Subject::Use { .. } => continue,
             Subject::Principal(_) if !snapshot.labels.principal => continue,
             Subject::Principal(principal) => ("principal", principal.as_str()),
         };

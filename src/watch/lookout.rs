@@ -26,7 +26,7 @@ use crate::model::series::{OTHER, SeriesKey, UNKNOWN};
 use crate::model::time::{DAY_MS, HOUR_MS, UnixMillis};
 
 /// Most subjects whose usual spend is known.
-const SUBJECTS_MAX: usize = 2_000;
+const SUBJECTS_MAX: usize = 3_000;
 /// How often what is too old is forgotten.
 const SETTLE_EVERY_MS: i64 = 60_000;
 
@@ -391,7 +391,10 @@ fn subjects_of(key: &SeriesKey) -> Vec<Subject> {
         named(&key.model).map(Subject::Model),
         named(&key.principal).map(Subject::Principal),
     ];
-    std::iter::once(Subject::Total).chain(known.into_iter().flatten()).collect()
+    let both = named(&key.principal)
+        .zip(named(&key.model))
+        .map(|(principal, model)| Subject::Use { principal, model });
+    std::iter::once(Subject::Total).chain(known.into_iter().flatten()).chain(both).collect()
 }
 
 impl Histories {

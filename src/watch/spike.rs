@@ -16,8 +16,12 @@ use crate::model::time::{HOUR_MS, MINUTE_MS, UnixMillis};
 pub const WINDOW_MS: i64 = SLICE_MS;
 /// How far above bursts that are usual spend must be, in percent.
 const MARGIN_PERCENT: i128 = 130;
-/// The part of the limit, in percent, at which a spike that fires goes on.
+/// The part of the limit, in percent, at which a spike that fires goes on; less where nothing is known of
+/// what is usual, so that a busy first day is one alert.
 const NEAR_PERCENT: i128 = 70;
+const NEAR_WITHOUT_HISTORY_PERCENT: i128 = 20;
+/// A caller with this part of an increase, in percent, decides alone whether it is usual.
+const DECIDING_PERCENT: i128 = 60;
 /// So many principals at once are no culprits: something that they share has changed.
 const CULPRITS_MAX: usize = 3;
 /// Spend above the floor by this factor pages although nothing is known of what is usual.
@@ -30,6 +34,8 @@ pub struct Spend {
     pub per_hour: Usd,
     /// Dollars an hour above which it is a spike.
     pub limit: Usd,
+    /// Dollars an hour above which it is not usual, if that is known.
+    pub usual: Option<Usd>,
     /// What is usual, where there is history.
     pub baseline: Option<Baseline>,
 }
@@ -48,9 +54,10 @@ impl Spend {
     }
 
     fn level(&self) -> Option<Level> {
+        let near = if self.usual.is_some() { NEAR_PERCENT } else { NEAR_WITHOUT_HISTORY_PERCENT };
         if self.per_hour > self.limit {
             Some(Level::Over)
-        } else if self.per_hour.0 * 100 > self.limit.0 * NEAR_PERCENT {
+        } else if self.per_hour.0 * 100 > self.limit.0 * near {
             Some(Level::Near)
         } else {
             None
@@ -77,10 +84,12 @@ pub fn spending<'s>(
     let spend = |(subject, cost): (&'s Subject, Usd)| {
         let per_hour = Usd(cost.0 * i128::from(HOUR_MS) / i128::from(length.max(1)));
         let baseline = histories.baseline(subject, now);
-        let usual = baseline.map_or(0, |baseline| {
-            baseline.top.0 * i128::from(baseline.burst_percent) * MARGIN_PERCENT / 10_000
+        let usual = baseline.map(|baseline| {
+            let percent = i128::from(baseline.burst_percent);
+            Usd(baseline.top.0 * percent * MARGIN_PERCENT / 10_000)
         });
-        (subject, Spend { per_hour, limit: rule.floor.max(Usd(usual)), baseline })
+        let limit = rule.floor.max(usual.unwrap_or_default());
+        (subject, Spend { per_hour, limit, usual, baseline })
     };
     super::usual::by_subject(costs).into_iter().map(spend).collect()
 }
@@ -102,12 +111,17 @@ pub fn spikes<'s>(
     let mut candidates: Vec<_> = spending
         .iter()
         .filter(|(subject, spend)| !is_whole(subject, spend) || firing.contains(subject))
+        // Where nothing is known of anyone, only the whole is told.
+        .filter(|(subject, spend)| spend.usual.is_some() || ***subject == Subject::Total)
         .filter_map(|(&subject, spend)| Some((subject, spend, spend.level()?)))
         .collect();
-    let culprit = |subject: &Subject| matches!(subject, Subject::Principal(_));
-    let culprits =
-        candidates.iter().filter(|(subject, _, level)| culprit(subject) && *level == Level::Over);
-    if culprits.count() > CULPRITS_MAX {
+    let culprit = |subject: &Subject| caller(subject).is_some();
+    let culprits: BTreeSet<&str> = candidates
+        .iter()
+        .filter(|(.., level)| *level == Level::Over)
+        .filter_map(|(subject, ..)| caller(subject))
+        .collect();
+    if culprits.len() > CULPRITS_MAX {
         candidates.retain(|(subject, ..)| !culprit(subject) || firing.contains(subject));
         if let Some((&subject, spend)) = whole {
             candidates.retain(|(subject, ..)| **subject != Subject::Total);
@@ -126,12 +140,45 @@ pub fn spikes<'s>(
                 Some(part_of(shared, overlap(recent, &subjects_of, other, subject)))
             })
             .sum();
-        let is_news = spend.per_hour.0 - explained.0 > spend.limit.0;
+        let is_news = spend.per_hour.0 - explained.0 > spend.limit.0
+            && !is_usual_of_one(spending, recent, &subjects_of, subject, spend);
         if is_news || firing.contains(subject) {
             chosen.push((subject, level));
         }
     }
     chosen
+}
+
+/// Returns the principal that a subject is about.
+fn caller(subject: &Subject) -> Option<&str> {
+    match subject {
+        Subject::Principal(principal) | Subject::Use { principal, .. } => Some(principal),
+        Subject::Total | Subject::Account(_) | Subject::Model(_) => None,
+    }
+}
+
+/// Tells whether one caller makes most of an increase of what it is part of, and usually does so: then the
+/// whole is only where its burst shows.
+fn is_usual_of_one<'s>(
+    spending: &BTreeMap<&'s Subject, Spend>,
+    recent: &BTreeMap<SeriesId, Facts>,
+    subjects_of: &impl Fn(SeriesId) -> &'s [Subject],
+    subject: &Subject,
+    spend: &Spend,
+) -> bool {
+    let callers = spending
+        .iter()
+        .filter(|(other, _)| matches!(other, Subject::Principal(_)) && caller(subject).is_none());
+    callers.into_iter().any(|(caller, of_caller)| {
+        let is_usual = of_caller.usual.is_some_and(|usual| of_caller.per_hour <= usual);
+        let shared = of_caller.increase().min(spend.increase());
+        let part = if is_usual {
+            part_of(shared, overlap(recent, subjects_of, caller, subject))
+        } else {
+            Usd::ZERO
+        };
+        part.0 * 100 > spend.increase().0 * DECIDING_PERCENT
+    })
 }
 
 /// Returns how much of the spend of one of two subjects is also spend of the other, as a fraction:
@@ -170,6 +217,10 @@ pub fn key(subject: &Subject) -> AlertKey {
         Subject::Account(account) => ("account", account.as_str()),
         Subject::Model(model) => ("model", model.as_str()),
         Subject::Principal(principal) => ("principal", principal.as_str()),
+        Subject::Use { principal, model } => {
+            let labels = [("model", model.as_str()), ("principal", principal.as_str())];
+            return AlertKey::new(AlertName::SpendSpike, &labels);
+        }
     };
     AlertKey::new(AlertName::SpendSpike, &[label])
 }
@@ -178,6 +229,9 @@ pub fn key(subject: &Subject) -> AlertKey {
 pub fn subject(key: &AlertKey) -> Option<Subject> {
     if key.name != AlertName::SpendSpike {
         return None;
+    }
+    if let (Some(principal), Some(model)) = (key.labels.get("principal"), key.labels.get("model")) {
+        return Some(Subject::Use { principal: principal.clone(), model: model.clone() });
     }
     let label = key.labels.first_key_value().map(|(name, value)| (name.as_str(), value.clone()));
     match label {
@@ -195,6 +249,7 @@ pub fn finding(subject: &Subject, spend: &Spend, level: Level, rule: &SpikeRule)
         Subject::Total => "all callers together spend".to_owned(),
         Subject::Account(account) => format!("account {account} spends"),
         Subject::Model(name) | Subject::Principal(name) => format!("{name} spends"),
+        Subject::Use { principal, model } => format!("{principal} on {model} spends"),
     };
     let rate = text::dollars(spend.per_hour);
     let (summary, known) = match spend.baseline {
@@ -269,11 +324,21 @@ mod tests {
     /// Every principal spends 60 dollars an hour for so many days.
     fn histories(days: i64) -> Histories {
         let mut histories = Histories::new(100);
-        for hour in 1..=days * 24 {
-            let bucket =
-                Bucket::holding(RollupLevel::Hour, NOW.plus(-hour * HOUR_MS), HourCuts::default());
+        let mut add = |at: UnixMillis, level, amount| {
+            let bucket = Bucket::holding(level, at, HourCuts::default());
             for subject in subjects().iter().flatten() {
-                histories.add(subject, bucket, dollars(60), NOW);
+                histories.add(subject, bucket, amount, NOW);
+            }
+        };
+        for hour in 1..=days * 24 {
+            let at = NOW.plus(-hour * HOUR_MS);
+            // Of the last day also minutes are known: spend is even.
+            if hour > 26 {
+                add(at, RollupLevel::Hour, dollars(60));
+            } else {
+                (0..60).for_each(|minute| {
+                    add(at.plus(minute * MINUTE_MS), RollupLevel::Minute, dollars(1));
+                });
             }
         }
         histories
@@ -302,7 +367,7 @@ mod tests {
     #[test]
     fn usual_spend_is_no_spike_and_the_culprit_is_named_once() {
         assert_eq!(chosen(28, &[60; 6], &[]), []);
-        assert_eq!(chosen(28, &[120; 6], &[]), []);
+        assert_eq!(chosen(28, &[110; 6], &[]), []);
         assert_eq!(chosen(28, &[60, 60, 4_000, 60, 60, 60], &[]), [principal("c")]);
         let two = chosen(28, &[60, 5_000, 4_000, 60, 60, 60], &[]);
         assert_eq!(two.len(), 2);
@@ -325,8 +390,11 @@ mod tests {
     fn without_history_only_the_floor_counts_and_the_finding_says_so() {
         let rule = super::super::rules::Rules::default().spike;
         assert_eq!(chosen(0, &[40], &[]), []);
-        assert_eq!(chosen(0, &[60], &[]), [principal("a")]);
-        let spend = |amount| Spend { per_hour: dollars(amount), limit: rule.floor, baseline: None };
+        assert_eq!(chosen(0, &[60], &[]), [Subject::Total]);
+        let spend = |amount| {
+            let per_hour = dollars(amount);
+            Spend { per_hour, limit: rule.floor, usual: None, baseline: None }
+        };
         let unsure = finding(&Subject::Total, &spend(60), Level::Over, &rule);
         assert_eq!(unsure.severity, Severity::Ticket);
         assert_eq!(

@@ -32,6 +32,13 @@ pub enum Subject {
     Model(String),
     /// One principal.
     Principal(String),
+    /// One principal on one model: who calls several may go wrong on one.
+    Use {
+        /// The principal.
+        principal: String,
+        /// The model.
+        model: String,
+    },
 }
 
 /// The history of one subject. Hours and slices without spend take no space.
@@ -133,6 +140,7 @@ impl Usual {
                 (middle, middle.saturating_add(band(&weeks, middle)), History::Weeks(count))
             }
         };
+        let top = top.max(self.busy_hour(first, now));
         let burst_percent = self.burst_percent(now);
         Some(Baseline { middle: usd(middle), top: usd(top), burst_percent, history })
     }
@@ -155,9 +163,23 @@ impl Usual {
         samples
     }
 
-    /// Returns how far slices exceed the mean of their hour: the level that nine of ten slices with any
-    /// spend in the last day stay below. Who calls now and then has the spend of an hour in one slice, and
-    /// an hour of trouble is few slices of a day, which are even at that.
+    /// Returns what a busy hour costs of who calls in less than half of the hours, else nothing: who calls now
+    /// and then has no usual hour of the week. Of busy hours one in twenty costs more. Today is left out.
+    fn busy_hour(&self, first: UnixMillis, now: UnixMillis) -> u64 {
+        let until = now.plus(-DAY_MS).0.div_euclid(HOUR_MS);
+        let known = usize::try_from(until - first.0.div_euclid(HOUR_MS)).unwrap_or(0);
+        let earlier = self.hours.0.iter().take_while(|(number, _)| i64::from(*number) < until);
+        let mut sums: Vec<u64> = earlier.map(|&(_, sum)| sum).collect();
+        if sums.len() * 2 >= known {
+            return 0;
+        }
+        sums.sort_unstable();
+        sums.get(sums.len() * 19 / 20).copied().unwrap_or(0)
+    }
+
+    /// Returns how far slices exceed the mean of their hour: the level that all but 4 % of the slices with
+    /// any spend in the last day stay below. A job that runs once an hour is above that, an hour of trouble
+    /// below; who calls now and then has the spend of an hour in one slice.
     fn burst_percent(&self, now: UnixMillis) -> u64 {
         const PER_HOUR: u64 = (HOUR_MS / SLICE_MS).unsigned_abs();
         let until = now.plus(-HOUR_MS).0.div_euclid(HOUR_MS) * HOUR_MS;
@@ -171,7 +193,7 @@ impl Usual {
             }
         }
         levels.sort_unstable();
-        match levels.get(levels.len() * 9 / 10) {
+        match levels.get(levels.len() * 96 / 100) {
             Some(&level) => level.clamp(100, PER_HOUR * 100),
             // Nothing was spent for a day: one slice may hold all that an hour usually has.
             None => PER_HOUR * 100,
