@@ -262,6 +262,27 @@ fn picture(ledger: &Ledger) -> Picture {
     picture
 }
 
+impl Picture {
+    /// Takes a change of the alert about `model`, made by the step at `place`.
+    fn take(&mut self, model: String, change: &AlertChange, place: usize) {
+        match change {
+            AlertChange::Set(..) => {
+                let since = START.plus(i64::try_from(place).unwrap());
+                self.alerts.insert(model, since.0);
+            }
+            AlertChange::Clear(_) => {
+                self.alerts.remove(&model);
+            }
+            AlertChange::Queue(_) => {
+                self.notices.insert(place as u64);
+            }
+            AlertChange::Settle { number, .. } => {
+                self.delivered += u64::from(self.notices.remove(number));
+            }
+        }
+    }
+}
+
 /// Plain sums over the steps up to the last commit, and the ids that count as duplicates as far as
 /// no cap of ids is reached.
 fn expected(steps: &[Step]) -> Picture {
@@ -278,21 +299,7 @@ fn expected(steps: &[Step]) -> Picture {
         match step {
             Step::Alert { alert, change } => {
                 let model = format!("m{alert}");
-                match alert_change(*alert, *change, place) {
-                    AlertChange::Set(..) => {
-                        let since = START.plus(i64::try_from(place).unwrap());
-                        picture.alerts.insert(model, since.0);
-                    }
-                    AlertChange::Clear(_) => {
-                        picture.alerts.remove(&model);
-                    }
-                    AlertChange::Queue(_) => {
-                        picture.notices.insert(place as u64);
-                    }
-                    AlertChange::Settle { number, .. } => {
-                        picture.delivered += u64::from(picture.notices.remove(&number));
-                    }
-                }
+                picture.take(model, &alert_change(*alert, *change, place), place);
             }
             Step::Read { log, calls } => {
                 let offset = offsets.entry(*log).or_default();
