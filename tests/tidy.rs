@@ -352,7 +352,7 @@ fn names_metrics(path: &str) -> bool {
     };
     path == "README.md"
         || (path.starts_with("dashboards/") && ends("json"))
-        || (path.starts_with("alerts/") && (ends("yml") || ends("yaml")))
+        || (path.starts_with("alerts/") && (ends("yml") || ends("yaml") || ends("md")))
 }
 
 fn metric_name_violations(source: &Source, known: &BTreeSet<&str>) -> Vec<String> {

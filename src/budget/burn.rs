@@ -79,6 +79,8 @@ pub struct Verdict {
     pub short: Option<Burn>,
     /// Whether what was spent in the window is worth telling at all.
     pub is_above_floor: bool,
+    /// Whether, beside the pace, everything is so that it would be told.
+    pub is_worth_telling: bool,
     /// Whether it should be told.
     pub holds: bool,
 }
@@ -162,6 +164,24 @@ impl Model {
     }
 }
 
+impl Verdict {
+    /// Returns how near the rule is to hold: the pace of the slower window as a part of the rule's, at
+    /// least 1 exactly where it holds. 0 while too little was spent, or the forecast is within the limit.
+    #[expect(clippy::float_arithmetic, reason = "a ratio to be shown")]
+    pub fn score(&self) -> f64 {
+        let slower = self.short.map_or(self.long.rate, |short| short.rate.min(self.long.rate));
+        let score = slower / self.rule.factor.to_f64();
+        if self.holds {
+            score.max(1.0)
+        } else if self.is_worth_telling {
+            // A float may round up to what was not reached.
+            score.min(1.0 - f64::EPSILON)
+        } else {
+            0.0
+        }
+    }
+}
+
 fn whole_minutes(ms: i64) -> i64 {
     ms / MINUTE_MS * MINUTE_MS
 }
@@ -184,8 +204,9 @@ pub fn verdicts(budget: &Budget, track: &Track, status: &Status) -> Vec<Verdict>
             _ => true,
         };
         let is_confirmed = short.as_ref().is_none_or(is_over);
-        let holds = is_over(&long) && is_confirmed && is_above_floor && is_forecast;
-        Verdict { rule, long, short, is_above_floor, holds }
+        let is_worth_telling = is_above_floor && is_forecast;
+        let holds = is_over(&long) && is_confirmed && is_worth_telling;
+        Verdict { rule, long, short, is_above_floor, is_worth_telling, holds }
     };
     rules(period_ms).into_iter().map(verdict).collect()
 }

@@ -46,6 +46,12 @@ pub enum Command {
     Check(CheckArgs),
     /// Test the ways by which alerts are delivered
     Alert(AlertArgs),
+    /// Print alert rules for Prometheus, for the budgets and the tuning of a config
+    #[command(after_help = "Examples:\n  \
+        tollkeeper rules --config tollkeeper.toml > /etc/prometheus/tollkeeper.rules.yml\n  \
+        tollkeeper rules --runbook-url https://wiki.example.org/tollkeeper\n\n\
+        Without a config they are those of alerts/tollkeeper.rules.yml, for any budget.")]
+    Rules(RulesArgs),
     /// Write realistic logs of calls that were never made, for demos, tests and benches
     #[command(after_help = "Examples:\n  \
         tollkeeper simulate --out demo\n  \
@@ -161,6 +167,31 @@ pub struct DoctorArgs {
     /// Threads to use [default: all cores]
     #[arg(long, value_name = "N")]
     pub threads: Option<std::num::NonZeroUsize>,
+}
+
+/// `tollkeeper rules`.
+#[derive(Debug, clap::Args)]
+pub struct RulesArgs {
+    /// Take budgets and `[alerts]` from this config file
+    #[arg(long, value_name = "CONFIG.toml")]
+    pub config: Option<PathBuf>,
+    /// Link to the runbook; the name of the alert is added as `#tollkeeper…` [default: `[alerts]
+    /// runbook_url` of the config, else alerts/RUNBOOK.md]
+    #[arg(long, value_name = "URL")]
+    pub runbook_url: Option<String>,
+    /// Name of the job that scrapes Tollkeeper
+    #[arg(long, default_value = "tollkeeper", value_parser = job, value_name = "NAME")]
+    pub job: String,
+}
+
+/// Takes a name that needs no quoting, whatever it is written into.
+fn job(text: &str) -> Result<String, String> {
+    let is_known = |c: char| c.is_ascii_alphanumeric() || "_.-/".contains(c);
+    if !text.is_empty() && text.chars().all(is_known) {
+        Ok(text.to_owned())
+    } else {
+        Err("expected letters, digits, `_`, `.`, `-` and `/`".to_owned())
+    }
 }
 
 /// `tollkeeper alert`.

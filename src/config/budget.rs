@@ -17,6 +17,9 @@ use crate::model::time::{DAY_MS, HOUR_MS, MINUTE_MS};
 const BUDGETS_MAX: usize = 1_000;
 /// Longest name, in characters: it becomes a label.
 const NAME_CHARS_MAX: usize = 64;
+/// The parts of a limit that are worth telling where the config does not say.
+pub(crate) const THRESHOLDS_DEFAULT: [Threshold; 3] =
+    [Threshold(5_000), Threshold(8_000), Threshold(10_000)];
 /// Most parts of a limit that are worth telling.
 const THRESHOLDS_MAX: usize = 16;
 /// Dollars in a burn rate's window below which nobody is told, where the config does not say.
@@ -250,8 +253,7 @@ fn start_day(text: &str) -> Result<StartDay, String> {
 
 fn read_thresholds(section: &mut Section<'_, '_>) -> Vec<Threshold> {
     let read = section.list("thresholds", THRESHOLD, Threshold::parse);
-    let mut thresholds =
-        read.unwrap_or_else(|| vec![Threshold(5_000), Threshold(8_000), Threshold(10_000)]);
+    let mut thresholds = read.unwrap_or_else(|| THRESHOLDS_DEFAULT.to_vec());
     if thresholds.len() > THRESHOLDS_MAX {
         let count = thresholds.len();
         section.report(format!("found {count} `thresholds`, expected at most {THRESHOLDS_MAX}"));

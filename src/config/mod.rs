@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+pub(crate) use budget::THRESHOLDS_DEFAULT;
 pub(crate) use check::label_name;
 pub use file_source::FileSourceConfig;
 pub use problem::{Problem, Problems};

@@ -10,6 +10,7 @@ use crate::budget::amount::Amount;
 use crate::budget::pace::WINDOWS;
 use crate::budget::status::{Exhaustion, Status};
 use crate::model::alert::{AlertName, Phase};
+use crate::watch::budget::alert_of;
 use crate::watch::lookout::Evaluation;
 use crate::watch::usual::Subject;
 
@@ -54,6 +55,7 @@ pub(super) fn budgets(evaluation: &Evaluation) -> Vec<MetricFamily> {
     let mut unpriced = Family::new(names::BUDGET_UNPRICED);
     let mut straddling = Family::new(names::BUDGET_STRADDLING);
     let mut burn = Family::new(names::BUDGET_BURN_RATE);
+    let mut score = Family::new(names::BUDGET_BURN_SCORE);
     let mut exhaustion = Family::new(names::BUDGET_EXHAUSTION);
     let mut start = Family::new(names::BUDGET_PERIOD_START);
     let mut end = Family::new(names::BUDGET_PERIOD_END);
@@ -75,13 +77,17 @@ pub(super) fn budgets(evaluation: &Evaluation) -> Vec<MetricFamily> {
         for ((window, _), found) in WINDOWS.iter().zip(&status.burns) {
             burn.add(&labels, &[("window", window)], found.rate);
         }
+        for verdict in &state.verdicts {
+            let (_, severity) = alert_of(verdict.rule.urgency);
+            score.add(&labels, &[("severity", severity.as_str())], verdict.score());
+        }
         if let Exhaustion::Since(at) | Exhaustion::At(at) = status.exhaustion {
             exhaustion.add(&labels, &[], seconds(at));
         }
         start.add(&labels, &[], seconds(status.period.start));
         end.add(&labels, &[], seconds(status.period.end));
     }
-    let rest = [used, unpriced, straddling, burn, exhaustion, start, end];
+    let rest = [used, unpriced, straddling, burn, score, exhaustion, start, end];
     limit
         .finish()
         .chain(spent.finish())

@@ -180,6 +180,8 @@ metrics! {
         "Spend counted in the period before although some of it may be of this one: a row by the hour was older than the budget.";
     BUDGET_BURN_RATE = GAUGE "tollkeeper_budget_burn_rate"
         "Pace of spending over a window; 1 uses up exactly the limit by the end of the period.";
+    BUDGET_BURN_SCORE = GAUGE "tollkeeper_budget_burn_score"
+        "Burn rate divided by that of the alert rule for the length of the period, of its slower window; from 1 on the rule holds. 0 while too little was spent, or the forecast is within the limit.";
     BUDGET_EXHAUSTION = GAUGE "tollkeeper_budget_exhaustion_timestamp_seconds"
         "When the limit was used up or is expected to be; absent if it lasts, as far as can be told.";
     BUDGET_PERIOD_START = GAUGE "tollkeeper_budget_period_start_timestamp_seconds"

@@ -4,15 +4,14 @@
 use super::text;
 use super::{Finding, Level};
 use crate::budget::amount::Amount;
-use crate::budget::burn::{Urgency, Verdict, verdicts};
+use crate::budget::burn::{Urgency, Verdict};
 use crate::budget::plan::{Budget, Threshold};
 use crate::budget::status::{Exhaustion, Status};
-use crate::budget::track::Track;
 use crate::model::alert::{AlertKey, AlertName, Brief, Severity};
 use crate::model::time::HOUR_MS;
 
 /// Share of tokens without a price above which a budget in dollars is blind.
-const BLIND_RATIO: f64 = 0.01;
+pub const BLIND_RATIO: f64 = 0.01;
 /// The part of a limit from which on a threshold is a ticket, and from which on a page.
 const TICKET_FROM: Threshold = Threshold(8_000);
 const PAGE_FROM: Threshold = Threshold(10_000);
@@ -26,8 +25,6 @@ pub struct Look<'b> {
     pub budget: &'b Budget,
     /// The label and its value, if each value has a budget of its own.
     pub value: Option<(&'b str, &'b str)>,
-    /// Its sums.
-    pub track: &'b Track,
     /// Where it stands.
     pub status: &'b Status,
 }
@@ -35,13 +32,30 @@ pub struct Look<'b> {
 /// Something found about a budget, and the time over which it came about, in milliseconds.
 pub type Found = (Finding, i64);
 
-/// Returns everything that is worth telling about a budget.
-pub fn findings(look: Look<'_>) -> Vec<Found> {
+/// Returns how urgent it is that a threshold is reached.
+pub fn severity_of(threshold: Threshold) -> Severity {
+    match threshold {
+        reached if reached >= PAGE_FROM => Severity::Page,
+        reached if reached >= TICKET_FROM => Severity::Ticket,
+        _ => Severity::Notice,
+    }
+}
+
+/// Returns which alert a burn rate raises, and how urgent it is.
+pub fn alert_of(urgency: Urgency) -> (AlertName, Severity) {
+    match urgency {
+        Urgency::Page => (AlertName::BudgetBurnRateFast, Severity::Page),
+        Urgency::Ticket => (AlertName::BudgetBurnRateSlow, Severity::Ticket),
+        Urgency::Notice => (AlertName::BudgetForecast, Severity::Notice),
+    }
+}
+
+/// Returns everything that is worth telling about a budget, whose burn rates are `verdicts`.
+pub fn findings(look: Look<'_>, verdicts: &[Verdict]) -> Vec<Found> {
     let mut found = thresholds(look);
-    let verdicts = verdicts(look.budget, look.track, look.status);
     let is_fast =
         verdicts.iter().any(|verdict| verdict.holds && verdict.rule.urgency == Urgency::Page);
-    for verdict in &verdicts {
+    for verdict in verdicts {
         let is_said = is_fast && verdict.rule.urgency != Urgency::Page;
         found.extend(burning(look, verdict, is_said));
     }
@@ -120,11 +134,7 @@ fn thresholds(look: Look<'_>) -> Vec<Found> {
     let mut found = Vec::new();
     for &threshold in budget.thresholds.iter().filter(|threshold| is_near(**threshold)) {
         let level = if Some(threshold) == highest { Level::Over } else { Level::Near };
-        let severity = match threshold {
-            reached if reached >= PAGE_FROM => Severity::Page,
-            reached if reached >= TICKET_FROM => Severity::Ticket,
-            _ => Severity::Notice,
-        };
+        let severity = severity_of(threshold);
         let key = look.key(AlertName::BudgetThreshold, &[("threshold", &threshold.to_string())]);
         let used = text::percent(status.used_ratio);
         let mut brief = look.brief(format!("{} is used to {used}", look.name()));
@@ -145,11 +155,7 @@ fn near(spent: Amount) -> i128 {
 
 /// `is_said`: a more urgent alert tells the same already.
 fn burning(look: Look<'_>, verdict: &Verdict, is_said: bool) -> Option<Found> {
-    let (name, severity) = match verdict.rule.urgency {
-        Urgency::Page => (AlertName::BudgetBurnRateFast, Severity::Page),
-        Urgency::Ticket => (AlertName::BudgetBurnRateSlow, Severity::Ticket),
-        Urgency::Notice => (AlertName::BudgetForecast, Severity::Notice),
-    };
+    let (name, severity) = alert_of(verdict.rule.urgency);
     let level = if verdict.holds && !is_said {
         Level::Over
     } else if verdict.holds || is_near(verdict) {

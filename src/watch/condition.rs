@@ -83,6 +83,12 @@ pub fn counted(name: AlertName) -> Option<fn(&Facts) -> u32> {
     RATIOS.iter().find(|ratio| ratio.name == name).map(|ratio| ratio.part)
 }
 
+/// Returns what is said of the calls that an alert about a ratio counts, and what to do.
+pub fn wording(name: AlertName) -> Option<(&'static str, &'static str)> {
+    let found = RATIOS.iter().find(|ratio| ratio.name == name);
+    found.map(|ratio| (ratio.says, ratio.advice))
+}
+
 /// Returns the findings of ratios and prices. `models` are the sums of the window by model.
 pub fn of_models(rules: &Rules, models: &BTreeMap<&str, Facts>) -> Vec<Finding> {
     let mut findings = Vec::new();

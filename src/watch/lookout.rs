@@ -14,6 +14,7 @@ use super::rules::Rules;
 use super::spike::{self, Spend};
 use super::usual::{Histories, KEPT_MS, Subject};
 use super::{Finding, text};
+use crate::budget::burn::{Verdict, verdicts};
 use crate::budget::plan::Budget;
 use crate::budget::scope::Scope;
 use crate::budget::status::Status;
@@ -49,6 +50,8 @@ pub struct BudgetState {
     pub value: Option<Arc<str>>,
     /// Where it stands.
     pub status: Status,
+    /// What the rules about burn rates say of it.
+    pub verdicts: Vec<Verdict>,
 }
 
 /// What an evaluation found.
@@ -202,8 +205,9 @@ impl Lookout {
             for (key, track) in self.tracks.of_rule(place) {
                 let status = Status::of(plan, track, &self.tracks.known(), now);
                 let value = label_name.as_deref().zip(key.value.as_deref());
-                let look = Look { budget: plan, value, track, status: &status };
-                for (finding, window_ms) in budget::findings(look) {
+                let verdicts = verdicts(plan, track, &status);
+                let look = Look { budget: plan, value, status: &status };
+                for (finding, window_ms) in budget::findings(look, &verdicts) {
                     let value = label.cloned().zip(key.value.clone());
                     let question = Question {
                         scope: Some(&plan.scope),
@@ -213,7 +217,7 @@ impl Lookout {
                     };
                     found.push((finding, question));
                 }
-                states.push(BudgetState { place, value: key.value.clone(), status });
+                states.push(BudgetState { place, value: key.value.clone(), status, verdicts });
             }
         }
         states

@@ -28,7 +28,7 @@ const CULPRITS_MAX: usize = 3;
 /// Callers whose usual bursts are looked at.
 const BURSTS_MAX: usize = 32;
 /// Spend above the floor by this factor pages although nothing is known of what is usual.
-const SURE_WITHOUT_HISTORY: i128 = 10;
+pub const SURE_WITHOUT_HISTORY: i128 = 10;
 
 /// What a subject spends in the window, against what it may.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,76 +1,15 @@
 //! A real Alertmanager shows an alert once however often it is sent, and sees it end.
 
-use std::net::TcpListener;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-
-use serde_json::Value;
 use tollkeeper::ledger::alerts::{AlertChange, Alerts};
 use tollkeeper::model::alert::DeliveryResult::Delivered;
 use tollkeeper::model::alert::NoticeStatus::{Firing, Resolved};
 
 use crate::support::daemon::output_of;
 use crate::support::desk::{Desk, notice, outbox, state};
-use crate::support::http::request;
+use crate::support::servers::Alertmanager;
 use crate::support::tools;
 use crate::support::wait::{SOON, wait_until};
 use crate::support::work_dir::WorkDir;
-
-/// An Alertmanager of our own, ended with the test.
-struct Alertmanager {
-    child: Child,
-    address: String,
-}
-
-impl Alertmanager {
-    fn start(program: &Path, work: &WorkDir) -> Self {
-        let config = work
-            .file("alertmanager.yml", "route:\n  receiver: nobody\nreceivers:\n  - name: nobody\n");
-        // It does not tell which port it picked itself.
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-        let log = std::fs::File::create(work.join("alertmanager.log")).unwrap();
-        let child = Command::new(program)
-            .arg(format!("--config.file={}", config.display()))
-            .arg(format!("--storage.path={}", work.folder("alertmanager").display()))
-            .arg(format!("--web.listen-address={address}"))
-            .arg("--cluster.listen-address=")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        let alertmanager = Self { child, address };
-        wait_until(SOON, "Alertmanager to be ready", || {
-            let answer = request("GET", &alertmanager.address, "/-/ready").ok()?;
-            (answer.status == 200).then_some(())
-        });
-        alertmanager
-    }
-
-    /// The alerts that fire.
-    fn alerts(&self) -> Vec<Value> {
-        let answer = request("GET", &self.address, "/api/v2/alerts").unwrap();
-        assert_eq!(answer.status, 200, "{answer:?}");
-        serde_json::from_str(&answer.body).unwrap()
-    }
-
-    fn route(&self) -> String {
-        format!(
-            "[alerts]\nrunbook_url = \"https://r.example/RUNBOOK.md\"\n\
-             [[alerts.route]]\nname = \"am\"\nkind = \"alertmanager\"\nurl = \"http://{}\"\n\
-             resend = \"1s\"\n",
-            self.address
-        )
-    }
-}
-
-impl Drop for Alertmanager {
-    fn drop(&mut self) {
-        // Fails only when it ended just now.
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
 
 #[test]
 fn an_alert_that_is_sent_twice_and_again_is_shown_once_and_ends() {

@@ -33,6 +33,7 @@ mod incident;
 mod ledger;
 mod metrics;
 mod rotation;
+mod rules;
 mod signals;
 mod simulate;
 mod wrappings;

@@ -1,11 +1,10 @@
 //! `/metrics` as others read it: promtool and a real Prometheus.
 
 use std::io::Write;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use crate::support::daemon::Daemon;
-use crate::support::http::{request, url_encode};
-use crate::support::json;
+use crate::support::servers::Prometheus;
 use crate::support::tools;
 use crate::support::truth::{Generator, usd_f64};
 use crate::support::wait::{SOON, wait_until};
@@ -55,60 +54,6 @@ fn promtool_finds_nothing_to_complain_about() {
     let output = child.wait_with_output().unwrap();
     let told = tools::describe(&command, &output);
     assert!(output.status.success() && output.stderr.is_empty(), "{told}");
-}
-
-/// A Prometheus of our own, ended with the test.
-struct Prometheus {
-    child: Child,
-    address: String,
-}
-
-impl Prometheus {
-    fn start(program: &std::path::Path, work: &WorkDir, target: &str) -> Self {
-        let config = work.file(
-            "prometheus.yml",
-            format!(
-                "global:\n  scrape_interval: 1s\nscrape_configs:\n  - job_name: tollkeeper\n    \
-                 static_configs:\n      - targets: ['{target}']\n"
-            ),
-        );
-        let address = free_address();
-        let log = std::fs::File::create(work.join("prometheus.log")).unwrap();
-        let child = Command::new(program)
-            .arg(format!("--config.file={}", config.display()))
-            .arg(format!("--storage.tsdb.path={}", work.join("tsdb").display()))
-            .arg(format!("--web.listen-address={address}"))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        Self { child, address }
-    }
-
-    /// The value of an instant query that gives one; `None` while there is none.
-    fn query(&self, query: &str) -> Option<f64> {
-        let path = format!("/api/v1/query?query={}", url_encode(query));
-        let answer = request("GET", &self.address, &path).ok()?;
-        if answer.status != 200 {
-            return None;
-        }
-        let body = json::parse(&answer.body);
-        Some(body.pointer("/data/result/0/value/1")?.as_str()?.parse().unwrap())
-    }
-}
-
-impl Drop for Prometheus {
-    fn drop(&mut self) {
-        // Fails only when it ended by itself, and then the queries have failed already.
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
-
-/// An address that was free a moment ago: Prometheus doesn't tell which port it picked itself.
-fn free_address() -> String {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
 }
 
 #[test]

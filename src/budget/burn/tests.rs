@@ -1,5 +1,7 @@
 //! The table of the rules, and when they hold.
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::budget::amount::Sums;
 use crate::budget::period::Cycle;
@@ -134,4 +136,28 @@ fn a_notice_needs_days_above_the_pace_and_a_forecast_above_the_limit() {
     let known = Known { from: Some(start), ..Known::default() };
     let status = Status::of(&month, &track, &known, now);
     assert!(verdicts(&month, &track, &status).iter().all(|verdict| !verdict.holds));
+}
+
+proptest! {
+    #[test]
+    fn a_score_is_one_or_more_exactly_where_its_rule_holds(
+        percent in 1_i128..400,
+        minutes in 1_i64..5_000,
+        dollars in 1_u32..200,
+    ) {
+        let start = UnixMillis::parse_rfc3339("2026-04-01T00:00:00Z").unwrap();
+        let month = budget(Cycle::Month { day: 1 }, dollars.into());
+        let now = start.plus(10 * DAY_MS);
+        let mut track = Track::default();
+        // A multiple of the pace that pages, so that some are just at it.
+        let pace = i128::from(dollars) * DOLLAR * 144 * percent / (100 * 10 * 30 * 1_440);
+        spend(&mut track, now, 0..minutes, pace);
+        let known = Known { from: Some(start), ..Known::default() };
+        let status = Status::of(&month, &track, &known, now);
+        for verdict in verdicts(&month, &track, &status) {
+            let score = verdict.score();
+            prop_assert!(score.is_finite() && score >= 0.0, "{score}");
+            prop_assert_eq!(score >= 1.0, verdict.holds, "{} {:?}", score, verdict);
+        }
+    }
 }
