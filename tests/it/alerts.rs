@@ -10,6 +10,8 @@ use serde_json::Value;
 
 use crate::support::daemon::{Daemon, output_of, stdout_of, tollkeeper};
 use crate::support::receiver::{Received, Receiver, Reply};
+use crate::support::servers::Alertmanager;
+use crate::support::tools;
 use crate::support::wait::{SOON, wait_until};
 use crate::support::work_dir::WorkDir;
 
@@ -18,7 +20,7 @@ fn simulate(out: &Path, arguments: &[&str]) {
     let out = out.to_str().unwrap();
     let mut command = tollkeeper();
     command.args(["simulate", "--out", out, "--logs", "bedrock,application"]).args(arguments);
-    crate::support::tools::run(&mut command);
+    tools::run(&mut command);
 }
 
 fn json_of(path: &Path) -> Value {
@@ -162,7 +164,19 @@ fn the_incident_of_the_story_pages_within_seconds_and_history_does_not() {
         ],
     );
     wait_until(2 * SOON, "the truth", || out.join("truth.json").exists().then_some(()));
-    let daemon = daemon(&work, &format!("{}{}", floor(3), webhook(&receiver)));
+    let behind = Receiver::good();
+    let alertmanager = tools::find("prometheus-alertmanager", "the page through Alertmanager").map(|program| {
+        let config = format!(
+            "route:\n  receiver: hook\n  group_by: ['...']\n  group_wait: 0s\nreceivers:\n  - name: hook\n    \
+             webhook_configs:\n      - url: {}/page\n",
+            behind.url()
+        );
+        Alertmanager::start_with(&program, &work, &config)
+    });
+    let route = alertmanager.as_ref().map(Alertmanager::route).unwrap_or_default();
+    let route = route.split_once("[[alerts.route]]").map_or("", |(_, route)| route);
+    let second = if route.is_empty() { String::new() } else { format!("[[alerts.route]]{route}") };
+    let daemon = daemon(&work, &format!("{}{}{second}", floor(3), webhook(&receiver)));
     let spike = wait_until(6 * SOON, "a page", || {
         receiver.received().into_iter().find(|request| request.body.contains("SpendSpike"))
     });
@@ -176,6 +190,12 @@ fn the_incident_of_the_story_pages_within_seconds_and_history_does_not() {
     let earlier: Vec<Received> = receiver.received();
     let pages = earlier.iter().filter(|request| request.body.contains("\"page\"")).count();
     assert_eq!(pages, 1, "{earlier:#?}");
+    if alertmanager.is_some() {
+        let page = wait_until(SOON, "the page behind Alertmanager", || {
+            behind.received().into_iter().find(|request| request.body.contains("SpendSpike"))
+        });
+        assert!(page.body.contains(text(&truth, "/incident/principal")), "{}", page.body);
+    }
     let scrape = daemon.scrape();
     assert_eq!(scrape.count("tollkeeper_alerts_firing", &[("alert", "TollkeeperSpendSpike")]), 1);
     assert!(scrape.sum("tollkeeper_spend_anomaly_score", &[("dimension", "total")]) > 0.0);
