@@ -75,8 +75,8 @@ fn main() {
 }
 
 fn evaluate(lookout: &mut Lookout) -> usize {
-    let world = World { sources: Vec::new(), book_made: None };
-    let (evaluation, step) = lookout.evaluate(&world, &mut |_, _| BTreeMap::new(), NOW);
+    let mut world = World { sources: Vec::new(), book_made: None };
+    let (evaluation, step) = lookout.evaluate(&mut world, &mut |_, _| BTreeMap::new(), NOW);
     black_box(step);
     evaluation.budgets.len()
 }

@@ -23,7 +23,7 @@ use crate::model::time::UnixMillis;
 
 /// How long a stop waits for attempts that are under way: long enough that a receiver which answers is
 /// not sent the same again after the start.
-const STOP_GRACE: Duration = Duration::from_secs(3);
+const STOP_GRACE: Duration = Duration::from_millis(1_500);
 /// Most alerts in one request that sends them again.
 const RESEND_BATCH: usize = 256;
 /// The farthest a timer is set.

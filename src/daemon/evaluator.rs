@@ -127,7 +127,7 @@ impl Evaluator {
                 BTreeMap::new()
             })
         };
-        let (evaluation, step) = start.lookout.evaluate(&world(&snapshot), &mut past, now);
+        let (evaluation, step) = start.lookout.evaluate(&mut world(&snapshot), &mut past, now);
         if step.refused > 0 && self.said.may_say("refused") {
             let refused = step.refused;
             tracing::error!(
@@ -179,7 +179,12 @@ fn world(snapshot: &Snapshot) -> World<'_> {
     let sources = snapshot.ingest.iter().filter_map(|(name, ingest)| {
         // Before the first sweep nothing is known of a source's backlog.
         let facts = snapshot.sources.get(name)?;
-        Some(SourceState { name, newest: ingest.newest, backlog_bytes: facts.backlog_bytes })
+        Some(SourceState {
+            name,
+            newest: ingest.newest,
+            backlog_bytes: facts.backlog_bytes,
+            was_live: false,
+        })
     });
     World { sources: sources.collect(), book_made: snapshot.book.published_at() }
 }

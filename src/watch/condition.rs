@@ -198,6 +198,8 @@ pub struct SourceState<'s> {
     pub newest: UnixMillis,
     /// Bytes that are there and not read.
     pub backlog_bytes: u64,
+    /// Whether it ever had a record that was not old: a log that only holds history can't stop.
+    pub was_live: bool,
 }
 
 /// Returns the findings of sources and of the price book, which was made at `book_made`.
@@ -212,8 +214,10 @@ pub fn of_sources(
         let age = (now.0 - source.newest.0).max(0);
         let (rule, name, brief) = if source.backlog_bytes > 0 {
             (&rules.lag, AlertName::IngestLag, lag_brief(source, age))
-        } else {
+        } else if source.was_live {
             (&rules.silence, AlertName::IngestSilent, silence_brief(source, age))
+        } else {
+            continue;
         };
         let key = AlertKey::new(name, &[("source", source.name)]);
         findings.extend(late(rule, age, key, Severity::Ticket, brief));
@@ -358,11 +362,13 @@ mod tests {
     #[test]
     fn a_source_lags_or_is_silent_or_was_never_heard() {
         let now = UnixMillis(1_800_000_000_000);
-        let found = |newest, backlog_bytes, book_made| {
-            let source = SourceState { name: "s", newest, backlog_bytes };
+        let seen = |newest, backlog_bytes, book_made, was_live| {
+            let source = SourceState { name: "s", newest, backlog_bytes, was_live };
             let found = of_sources(&Rules::default(), &[source], book_made, now);
             found.iter().map(|finding| finding.key.name).collect::<Vec<_>>()
         };
+        let found = |newest, backlog, made| seen(newest, backlog, made, true);
+        assert_eq!(seen(now.plus(-2 * HOUR_MS), 0, None, false), []);
         assert_eq!(found(UnixMillis(0), 10, None), []);
         assert_eq!(found(now.plus(-6 * MINUTE_MS), 10, None), [AlertName::IngestLag]);
         assert_eq!(found(now.plus(-6 * MINUTE_MS), 0, None), []);

@@ -87,6 +87,8 @@ pub struct Lookout {
     histories: Histories,
     tracks: Tracks,
     machine: Machine,
+    /// Sources that had a record while it was new.
+    live: BTreeSet<String>,
     settled: UnixMillis,
 }
 
@@ -108,6 +110,7 @@ impl Lookout {
             histories: Histories::new(SUBJECTS_MAX),
             tracks: Tracks::new(tracks, horizons.cuts, horizons.cuts_from),
             machine: Machine::new(states),
+            live: BTreeSet::new(),
             settled: UnixMillis(0),
         }
     }
@@ -156,7 +159,7 @@ impl Lookout {
     /// Evaluates everything at `now`.
     pub fn evaluate(
         &mut self,
-        world: &World<'_>,
+        world: &mut World<'_>,
         past: Past<'_>,
         now: UnixMillis,
     ) -> (Evaluation, Step) {
@@ -166,6 +169,7 @@ impl Lookout {
             self.tracks.settle(now);
             self.settled = now;
         }
+        self.tell_live(world, now);
         let mut machine = std::mem::take(&mut self.machine);
         let firing: BTreeSet<Subject> =
             machine.states().keys().filter_map(spike::subject).collect();
@@ -191,6 +195,18 @@ impl Lookout {
         self.machine = machine;
         let evaluation = Evaluation { at: now, plans: Arc::clone(&self.plans), budgets, spending };
         (evaluation, step)
+    }
+
+    /// Says which sources were live: those that are silent already were, whatever a restart forgot.
+    fn tell_live(&mut self, world: &mut World<'_>, now: UnixMillis) {
+        for source in &mut world.sources {
+            if source.newest.0 > 0 && now.0 - source.newest.0 <= self.rules.silence.over_ms {
+                self.live.insert(source.name.to_owned());
+            }
+            let key = AlertKey::new(AlertName::IngestSilent, &[("source", source.name)]);
+            source.was_live =
+                self.live.contains(source.name) || self.machine.states().contains_key(&key);
+        }
     }
 
     fn budgets<'f>(

@@ -145,7 +145,7 @@ fn evaluate(calls: &Calls, config: Option<&Config>, step: i64) -> Vec<Episode> {
     let mut episodes: Vec<Episode> = Vec::new();
     let mut now = *first;
     // Without sources nothing is known of what is read late, and the price book is of today.
-    let world = World { sources: Vec::new(), book_made: None };
+    let mut world = World { sources: Vec::new(), book_made: None };
     while now <= *last {
         now = now.plus(step);
         while let Some((&(at, series), facts)) = rows.next_if(|((at, _), _)| *at < now) {
@@ -154,7 +154,7 @@ fn evaluate(calls: &Calls, config: Option<&Config>, step: i64) -> Vec<Episode> {
         }
         // What is committed at `now` is what was read until then.
         let mut past = |from: UnixMillis, to: UnixMillis| calls.sums(from, to.min(now));
-        let (_, found) = lookout.evaluate(&world, &mut past, now);
+        let (_, found) = lookout.evaluate(&mut world, &mut past, now);
         for event in found.events {
             note(&mut episodes, event);
         }

@@ -3,7 +3,7 @@
 //!
 //! Behind a line from brace to brace and before an opening brace nothing can go on: in JSON a comma
 //! would have to stand there, and a line of a container begins otherwise. So whatever holds that
-//! line ends there, or falls apart. It must never tell of a place that [`super::cut`] would not come
+//! line ends there, or falls apart. It must never tell of a place that [`super::cut()`] would not come
 //! to.
 
 use super::pieces::DOCKER;
