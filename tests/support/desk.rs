@@ -62,8 +62,8 @@ impl Desk {
                     while let Some(settled) = receiver.recv().await {
                         all.lock().expect("nobody panics with the lock").push(settled);
                         if commits {
-                            let (number, at) = (settled.number, UnixMillis(0));
-                            let result = DeliveryResult::Delivered;
+                            let Settled { number, result } = settled;
+                            let at = UnixMillis(0);
                             change(&published, &AlertChange::Settle { number, result, at });
                         }
                     }
