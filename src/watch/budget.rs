@@ -56,11 +56,17 @@ pub fn findings(look: Look<'_>, verdicts: &[Verdict]) -> Vec<Found> {
     let is_fast =
         verdicts.iter().any(|verdict| verdict.holds && verdict.rule.urgency == Urgency::Page);
     for verdict in verdicts {
-        let is_said = is_fast && verdict.rule.urgency != Urgency::Page;
+        // What is used up can't burn any more; that it is, a threshold has said.
+        let is_said = is_told_used_up(look) || (is_fast && verdict.rule.urgency != Urgency::Page);
         found.extend(burning(look, verdict, is_said));
     }
     found.extend(blind(look));
     found
+}
+
+/// Tells whether a threshold says that a budget is used up.
+fn is_told_used_up(look: Look<'_>) -> bool {
+    look.status.is_exhausted() && look.budget.thresholds.contains(&PAGE_FROM)
 }
 
 impl Look<'_> {

@@ -26,6 +26,9 @@ const MOVED_MIN: f64 = 0.3;
 /// Calls below which a mean says nothing.
 const CALLS_MIN: f64 = 1.0;
 
+/// An increase below this part of the spend explains nothing: then those who spend most are named.
+const INCREASE_MIN: f64 = 0.2;
+
 /// Sums of one contributor over some time.
 type Sums<'k> = BTreeMap<(&'k str, &'k str), Part<'k>>;
 
@@ -96,6 +99,31 @@ pub fn contributors(now: &Period<'_>, before: &Period<'_>) -> Vec<Contributor> {
         });
     }
     contributors
+}
+
+/// Returns who spends most of `now`, and how much: what there is to tell where spend did not increase.
+/// Empty if it did, by a fifth at least.
+pub fn spenders(now: &Period<'_>, before: &Period<'_>) -> Vec<String> {
+    let rate = |period: &Period<'_>| {
+        let cost: Usd = period.calls.iter().map(|(_, facts)| facts.cost).sum();
+        Part { facts: Facts { cost, ..Facts::default() }, ..Part::default() }
+            .per_hour(period.length_ms)
+    };
+    let (whole, earlier) = (rate(now), rate(before));
+    if whole.0 <= 0 || (whole.to_f64() - earlier.to_f64()) / whole.to_f64() >= INCREASE_MIN {
+        return Vec::new();
+    }
+    let mut parts: Vec<_> =
+        sums(now).into_iter().map(|(who, part)| (part.per_hour(now.length_ms), who)).collect();
+    parts.sort_by_key(|(per_hour, who)| (std::cmp::Reverse(*per_hour), *who));
+    let line = |(per_hour, (principal, model)): (Usd, (&str, &str))| {
+        let share = text::percent(per_hour.to_f64() / whole.to_f64());
+        format!(
+            "{principal} on {model}: {}/h, {share} of the spend, as usual",
+            text::dollars(per_hour)
+        )
+    };
+    parts.into_iter().take(NAMED_MAX).map(line).collect()
 }
 
 impl Contributor {
@@ -271,6 +299,24 @@ mod tests {
             "{text}"
         );
         assert!(line(&[(&a, now)], &[]).ends_with("no such calls before"));
+    }
+
+    #[test]
+    fn where_spend_is_as_usual_those_who_spend_most_are_named() {
+        let (a, b) = (key("role/a", "m", "us-east-1"), key("role/b", "m", "us-east-1"));
+        let period = |a_calls, b_calls, length_ms| Period {
+            calls: vec![(&a, facts(a_calls, 10_000)), (&b, facts(b_calls, 10_000))],
+            length_ms,
+        };
+        let (now, before) = (period(30, 10, HOUR_MS), period(29, 10, HOUR_MS));
+        assert_eq!(
+            spenders(&now, &before),
+            [
+                "role/a on m: $2.40/h, 75 % of the spend, as usual",
+                "role/b on m: $0.8000/h, 25 % of the spend, as usual"
+            ]
+        );
+        assert_eq!(spenders(&now, &period(3, 1, HOUR_MS)), Vec::<String>::new());
     }
 
     #[test]

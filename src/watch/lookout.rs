@@ -316,24 +316,30 @@ impl Explainer<'_> {
         if let Some(model) = &question.model {
             brief.details.splice(0..0, self.callers(finding.key.name, model, now));
         } else if question.scope.is_some() || question.subject.is_some() {
-            let contributors = self.contributors(question, past, now);
-            for (place, who) in contributors.iter().enumerate() {
-                brief.details.insert(place, who.line());
-            }
-            if let Some(first) = contributors.first() {
-                brief.values.insert("culprit_principal".to_owned(), first.principal.clone());
-                brief.values.insert("culprit_model".to_owned(), first.model.clone());
+            let (now, before) = self.periods(question, past, now);
+            let usual = explain::spenders(&now, &before);
+            let contributors = explain::contributors(&now, &before);
+            if usual.is_empty() {
+                let lines = contributors.iter().map(Contributor::line);
+                brief.details.splice(0..0, lines.collect::<Vec<_>>());
+                if let Some(first) = contributors.first() {
+                    brief.values.insert("culprit_principal".to_owned(), first.principal.clone());
+                    brief.values.insert("culprit_model".to_owned(), first.model.clone());
+                }
+            } else {
+                brief.details.splice(0..0, usual);
             }
         }
         brief
     }
 
-    fn contributors(
+    /// Returns the calls in question, and those of the times that they are compared with.
+    fn periods(
         &self,
         question: &Question<'_>,
         past: Past<'_>,
         now: UnixMillis,
-    ) -> Vec<Contributor> {
+    ) -> (Period<'_>, Period<'_>) {
         let from = now.plus(-question.window_ms);
         let kept_from = Recent::kept_from(now);
         let mut sums = self.recent.by_series(from.max(kept_from), now);
@@ -347,8 +353,7 @@ impl Explainer<'_> {
             length_ms += to.0 - from.0;
         }
         let now = Period { calls: self.labelled(&sums, question), length_ms: question.window_ms };
-        let before = Period { calls: self.labelled(&before, question), length_ms };
-        explain::contributors(&now, &before)
+        (now, Period { calls: self.labelled(&before, question), length_ms })
     }
 
     fn labelled(&self, sums: &BySeries, question: &Question<'_>) -> Vec<(&SeriesKey, Facts)> {
