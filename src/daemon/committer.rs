@@ -189,7 +189,7 @@ impl Committer {
             let delta = self.books.ledger.close(booking);
             self.books.store.commit(&delta)?;
             self.books.ledger.apply(&delta);
-            self.mailbox.post(&delta);
+            self.mailbox.post(&delta, (self.now)());
             if !delta.alerts.is_empty() {
                 self.published.alerts.send_replace(Arc::clone(self.books.ledger.alerts()));
             }

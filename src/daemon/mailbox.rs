@@ -7,17 +7,20 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use crate::ledger::delta::{Delta, SeriesId};
+use crate::ledger::delta::{Cell, Delta, SeriesId};
 use crate::ledger::rollup::Bucket;
 use crate::model::series::SeriesKey;
+use crate::model::time::UnixMillis;
 use crate::watch::facts::Facts;
 
 /// Rows with which the evaluator is woken although it is not time yet.
 const ROWS_URGENT: usize = 4_096;
 
 /// Where rows wait.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Mailbox {
+    /// For how long rows matter, in milliseconds.
+    reach_ms: i64,
     mail: Mutex<Mail>,
     rings: Condvar,
 }
@@ -40,16 +43,24 @@ impl Mail {
 }
 
 impl Mailbox {
-    /// Leaves what a commit has added.
-    pub(super) fn post(&self, delta: &Delta) {
-        if delta.cells.is_empty() && delta.new_series.is_empty() {
+    /// Returns an empty mailbox for one whom rows matter that are at most `reach_ms` old.
+    pub(super) fn new(reach_ms: i64) -> Self {
+        Self { reach_ms, mail: Mutex::default(), rings: Condvar::new() }
+    }
+
+    /// Leaves what a commit has added, but for rows that are too old to matter: a backlog of months costs
+    /// nothing here.
+    pub(super) fn post(&self, delta: &Delta, now: UnixMillis) {
+        let from = now.plus(-self.reach_ms);
+        let matters = |cell: &&Cell| cell.bucket.start() >= from;
+        if delta.new_series.is_empty() && !delta.cells.iter().any(|cell| matters(&cell)) {
             return;
         }
         let mut mail = self.lock();
         let was_empty = mail.is_empty();
         let labels = delta.new_series.iter();
         mail.series.extend(labels.map(|(id, key)| (*id, Arc::new(key.clone()))));
-        for cell in &delta.cells {
+        for cell in delta.cells.iter().filter(matters) {
             let facts = Facts::of(&cell.amounts.row());
             mail.rows.entry((cell.series, cell.bucket)).or_default().merge(&facts);
         }

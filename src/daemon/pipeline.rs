@@ -59,8 +59,14 @@ impl Pipeline {
         routes: Vec<Route>,
         published: &Published,
     ) -> Result<Self, DaemonError> {
+        let lookout = Lookout::new(
+            config.rules,
+            config.budgets.as_slice().into(),
+            books.ledger.horizons(),
+            books.ledger.alerts().states(),
+        );
+        let mailbox = Arc::new(Mailbox::new(lookout.reach_ms()));
         let wake = Arc::new(Wake::default());
-        let mailbox = Arc::new(Mailbox::default());
         let (committer_inbox, messages) = sync_channel(MESSAGES_WAITING);
         let (report, ended) = oneshot::channel();
         let sources = follow(config, &books, &wake);
@@ -76,12 +82,6 @@ impl Pipeline {
             workers.push(worker);
         }
         let (evaluator_start, start) = sync_channel(1);
-        let lookout = Lookout::new(
-            config.rules,
-            config.budgets.as_slice().into(),
-            books.ledger.horizons(),
-            books.ledger.alerts().states(),
-        );
         let evaluator = evaluator(config, &mailbox, &committer_inbox, published);
         threads.push(spawn("evaluator", move || evaluator.run(&start))?);
         // Alerts that fire are told to Alertmanager at once, not a minute after the start.
