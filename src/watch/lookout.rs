@@ -23,7 +23,7 @@ use crate::ledger::delta::SeriesId;
 use crate::ledger::rollup::{Bucket, Horizons, Level};
 use crate::model::alert::{AlertKey, AlertName, AlertState, Brief};
 use crate::model::series::{OTHER, SeriesKey, UNKNOWN};
-use crate::model::time::{DAY_MS, HOUR_MS, UnixMillis};
+use crate::model::time::{DAY_MS, HOUR_MS, MINUTE_MS, UnixMillis};
 
 /// Most subjects whose usual spend is known.
 const SUBJECTS_MAX: usize = 3_000;
@@ -84,6 +84,8 @@ pub struct Lookout {
     keys: Vec<Arc<SeriesKey>>,
     subjects: Vec<Vec<Subject>>,
     recent: Recent,
+    /// The last minutes by model, which ratios are looked at by: summed once, when rows come.
+    models: BTreeMap<UnixMillis, BTreeMap<String, Facts>>,
     histories: Histories,
     tracks: Tracks,
     machine: Machine,
@@ -107,6 +109,7 @@ impl Lookout {
             keys: Vec::new(),
             subjects: Vec::new(),
             recent: Recent::default(),
+            models: BTreeMap::new(),
             histories: Histories::new(SUBJECTS_MAX),
             tracks: Tracks::new(tracks, horizons.cuts, horizons.cuts_from),
             machine: Machine::new(states),
@@ -149,10 +152,30 @@ impl Lookout {
         }
         if bucket.level == Level::Minute {
             self.recent.add(bucket.start(), series, facts, now);
+            self.add_to_model(bucket.start(), series, facts, now);
         }
         let subjects = usize::try_from(series.0).ok().and_then(|place| self.subjects.get(place));
         for subject in subjects.into_iter().flatten() {
             self.histories.add(subject, bucket, facts.cost, now);
+        }
+    }
+
+    fn add_to_model(
+        &mut self,
+        minute: UnixMillis,
+        series: SeriesId,
+        facts: &Facts,
+        now: UnixMillis,
+    ) {
+        let Some(key) = key_of(&self.keys, series).filter(|_| minute >= Recent::kept_from(now))
+        else {
+            return;
+        };
+        let models = self.models.entry(minute).or_default();
+        if let Some(sums) = models.get_mut(&key.model) {
+            sums.merge(facts);
+        } else {
+            models.insert(key.model.clone(), *facts);
         }
     }
 
@@ -165,6 +188,7 @@ impl Lookout {
     ) -> (Evaluation, Step) {
         if (now.0 - self.settled.0).abs() >= SETTLE_EVERY_MS {
             self.recent.prune(now);
+            self.models = self.models.split_off(&Recent::kept_from(now));
             self.histories.prune(now);
             self.tracks.settle(now);
             self.settled = now;
@@ -268,10 +292,9 @@ impl Lookout {
 
     fn conditions(&self, now: UnixMillis, found: &mut Vec<(Finding, Question<'_>)>) {
         let mut models: BTreeMap<&str, Facts> = BTreeMap::new();
-        for (series, facts) in self.recent.by_series(now.plus(-condition::WINDOW_MS), now) {
-            if let Some(key) = key_of(&self.keys, series) {
-                models.entry(key.model.as_str()).or_default().merge(&facts);
-            }
+        let from = now.plus(-condition::WINDOW_MS).floor(MINUTE_MS);
+        for (model, facts) in self.models.range(from..=now).flat_map(|(_, models)| models) {
+            models.entry(model.as_str()).or_default().merge(facts);
         }
         for finding in condition::of_models(&self.rules, &models) {
             let model = finding.key.labels.get("model").cloned();
