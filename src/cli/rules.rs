@@ -61,6 +61,7 @@ fn text(rules: &Rules, budgets: &[Budget], runbook: &str, job: &str) -> String {
 mod tests {
     use super::*;
     use crate::model::alert::AlertName;
+    use crate::watch::rules::LatencyLimit;
 
     fn of(rules: &Rules) -> String {
         text(rules, &[], RUNBOOK_DEFAULT, "tollkeeper")
@@ -73,6 +74,19 @@ mod tests {
             let is_there = text.contains(&format!("- alert: {}\n", name.as_str()));
             assert_eq!(is_there, *name != AlertName::Test, "{}", name.as_str());
         }
+    }
+
+    #[test]
+    fn the_latency_limit_chooses_the_bucket() {
+        let of_limit = |ms| {
+            let latency_limit = LatencyLimit::of_ms(ms).unwrap();
+            of(&Rules { latency_limit, ..Rules::default() })
+        };
+        let text = of_limit(5_000);
+        for there in ["{le=\"2.5\"}", "took more than 2.5 s, close to the 5 s after"] {
+            assert!(text.contains(there), "{there}");
+        }
+        assert!(of_limit(60_000).contains("{le=~\"30|30[.]0\"}"));
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! `[alerts.NAME]`: what is worth an alert, each switched and tuned by its own table.
 
-use super::section::Section;
+use super::section::{Section, duration_text, parse_duration_ms};
 use crate::model::money::Usd;
 use crate::model::time::{DAY_MS, MINUTE_MS};
-use crate::watch::rules::{AgeRule, DifferenceRule, Patience, Ppm, RatioRule, Rules, SpikeRule};
+use crate::watch::rules::{
+    AgeRule, DifferenceRule, LatencyLimit, Patience, Ppm, RatioRule, Rules, SpikeRule,
+};
 
 const PERCENTAGE: &str = "a percentage from `0%` to `100%`, for example `5%`";
 const DOLLARS: &str = "dollars, for example `50` or `\"12.50\"`";
@@ -17,7 +19,7 @@ pub(super) fn read(alerts: &mut Section<'_, '_>) -> Rules {
     ratio(alerts.section("throttle_ratio"), &mut rules.throttled);
     ratio(alerts.section("access_denied_ratio"), &mut rules.denied);
     ratio(alerts.section("timeout_ratio"), &mut rules.timeouts);
-    ratio(alerts.section("latency_near_limit"), &mut rules.slow);
+    latency(alerts.section("latency_near_limit"), &mut rules);
     ratio(alerts.section("empty_answer_ratio"), &mut rules.empty);
     ratio(alerts.section("filtered_answer_ratio"), &mut rules.filtered);
     age(alerts.section("ingest_lag"), &mut rules.lag);
@@ -41,6 +43,20 @@ fn spike(mut section: Section<'_, '_>, rule: &mut SpikeRule) {
     }
     patience(&mut section, &mut rule.patience);
     section.finish();
+}
+
+fn latency(mut section: Section<'_, '_>, rules: &mut Rules) {
+    let allowed: Vec<String> = LatencyLimit::allowed()
+        .map(|ms| format!("`{}`", duration_text(i64::try_from(ms).unwrap_or(i64::MAX))))
+        .collect();
+    let allowed = format!("a bound of the histogram of durations: {}", allowed.join(", "));
+    let limit = section.parsed("limit", &allowed, |text| {
+        LatencyLimit::of_ms(u64::try_from(parse_duration_ms(text)?).ok()?)
+    });
+    if let Some(limit) = limit {
+        rules.latency_limit = limit;
+    }
+    ratio(section, &mut rules.slow);
 }
 
 fn ratio(mut section: Section<'_, '_>, rule: &mut RatioRule) {
@@ -136,6 +152,7 @@ mod tests {
         let rules = parse(
             "[alerts.spike]\nfloor_usd_per_hour = \"7.50\"\nfor = \"1m\"\n\
              [alerts.throttle_ratio]\nover = \"2.5%\"\nkeep_firing_for = \"1h\"\n\
+             [alerts.latency_near_limit]\nlimit = \"1m\"\n\
              [alerts.ingest_silent]\nenabled = false\n\
              [alerts.price_book_stale]\nover = \"30d\"\n",
         )
@@ -146,6 +163,9 @@ mod tests {
             (rules.throttled.over, rules.throttled.patience.keep_ms),
             (Ppm(25_000), 3_600_000)
         );
+        assert_eq!((rules.latency_limit.ms(), rules.latency_limit.near_ms()), (60_000, 30_000));
+        let problem = parse("[alerts.latency_near_limit]\nlimit = \"28s\"\n").unwrap_err();
+        assert!(problem.contains("found `28s`, expected a bound of the histogram"), "{problem}");
         assert!(!rules.silence.enabled);
         assert_eq!(rules.prices.over_ms, 30 * DAY_MS);
         assert_eq!(parse("").unwrap(), Rules::default());

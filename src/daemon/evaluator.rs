@@ -26,6 +26,7 @@ use crate::watch::condition::SourceState;
 use crate::watch::facts::Facts;
 use crate::watch::lookout::{Evaluation, Lookout, World};
 use crate::watch::machine::Event;
+use crate::watch::rules::LatencyLimit;
 
 /// Shortest time between two evaluations while records come.
 const PACE: Duration = Duration::from_secs(1);
@@ -65,12 +66,12 @@ impl Start {
         for (id, key, _) in ledger.totals() {
             lookout.learn(id, key);
         }
-        let from = now.plus(-lookout.reach_ms());
+        let (from, limit) = (now.plus(-lookout.reach_ms()), lookout.latency_limit());
         // A log's clock may be ahead of ours.
         let to = ledger.newest().max(now).plus(crate::model::time::DAY_MS);
         for level in [Level::Day, Level::Hour, Level::Minute] {
             store.rows(level, from, to, |bucket, series, row| {
-                lookout.add(series, bucket, &Facts::of(row), now);
+                lookout.add(series, bucket, &Facts::of(row, limit), now);
             })?;
         }
         if store.identity().created <= from {
@@ -117,10 +118,10 @@ impl Evaluator {
         let now = (self.now)();
         let snapshot = self.snapshots.borrow().clone();
         let Some(snapshot) = snapshot else { return true };
-        let history = &start.history;
+        let (history, limit) = (&start.history, start.lookout.latency_limit());
         let said = &mut self.said;
         let mut past = |from, to| {
-            sums_of(history, from, to).unwrap_or_else(|error| {
+            sums_of(history, limit, from, to).unwrap_or_else(|error| {
                 if said.may_say("history") {
                     tracing::error!(%error, "can't read the ledger's history; alerts come without who explains them");
                 }
@@ -163,13 +164,14 @@ impl Evaluator {
 /// Returns the rows that start in `from..to`, added up by series.
 fn sums_of(
     history: &History,
+    limit: LatencyLimit,
     from: UnixMillis,
     to: UnixMillis,
 ) -> Result<BTreeMap<SeriesId, Facts>, StoreError> {
     let mut sums: BTreeMap<SeriesId, Facts> = BTreeMap::new();
     for level in [Level::Hour, Level::Minute] {
         history.rows(level, from, to, |_, series, row| {
-            sums.entry(series).or_default().merge(&Facts::of(row));
+            sums.entry(series).or_default().merge(&Facts::of(row, limit));
         })?;
     }
     Ok(sums)

@@ -12,6 +12,8 @@ use crate::ledger::rollup::Bucket;
 use crate::model::series::SeriesKey;
 use crate::model::time::UnixMillis;
 use crate::watch::facts::Facts;
+use crate::watch::lookout::Lookout;
+use crate::watch::rules::LatencyLimit;
 
 /// Rows with which the evaluator is woken although it is not time yet.
 const ROWS_URGENT: usize = 4_096;
@@ -21,6 +23,7 @@ const ROWS_URGENT: usize = 4_096;
 pub(super) struct Mailbox {
     /// For how long rows matter, in milliseconds.
     reach_ms: i64,
+    limit: LatencyLimit,
     mail: Mutex<Mail>,
     rings: Condvar,
 }
@@ -43,9 +46,10 @@ impl Mail {
 }
 
 impl Mailbox {
-    /// Returns an empty mailbox for one whom rows matter that are at most `reach_ms` old.
-    pub(super) fn new(reach_ms: i64) -> Self {
-        Self { reach_ms, mail: Mutex::default(), rings: Condvar::new() }
+    /// Returns an empty mailbox for what `lookout` looks at.
+    pub(super) fn new(lookout: &Lookout) -> Self {
+        let (reach_ms, limit) = (lookout.reach_ms(), lookout.latency_limit());
+        Self { reach_ms, limit, mail: Mutex::default(), rings: Condvar::new() }
     }
 
     /// Leaves what a commit has added, but for rows that are too old to matter: a backlog of months costs
@@ -61,7 +65,7 @@ impl Mailbox {
         let labels = delta.new_series.iter();
         mail.series.extend(labels.map(|(id, key)| (*id, Arc::new(key.clone()))));
         for cell in delta.cells.iter().filter(matters) {
-            let facts = Facts::of(&cell.amounts.row());
+            let facts = Facts::of(&cell.amounts.row(), self.limit);
             mail.rows.entry((cell.series, cell.bucket)).or_default().merge(&facts);
         }
         let is_urgent = mail.rows.len() >= ROWS_URGENT;

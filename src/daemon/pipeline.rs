@@ -65,7 +65,7 @@ impl Pipeline {
             books.ledger.horizons(),
             books.ledger.alerts().states(),
         );
-        let mailbox = Arc::new(Mailbox::new(lookout.reach_ms()));
+        let mailbox = Arc::new(Mailbox::new(&lookout));
         let wake = Arc::new(Wake::default());
         let (committer_inbox, messages) = sync_channel(MESSAGES_WAITING);
         let (report, ended) = oneshot::channel();

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::facts::Facts;
-use super::rules::{AgeRule, DifferenceRule, Ppm, RatioRule, Rules};
+use super::rules::{AgeRule, DifferenceRule, LatencyLimit, Ppm, RatioRule, Rules};
 use super::text;
 use super::{Finding, Level};
 use crate::model::alert::{AlertKey, AlertName, Brief, Severity};
@@ -57,7 +57,7 @@ const RATIOS: [Ratio; 6] = [
         rule: |rules| &rules.slow,
         part: |facts| facts.slow,
         whole: |facts| facts.timed,
-        says: "took more than 25 s, close to the 29 s after which API Gateway gives up",
+        says: "took more than NEAR, close to the LIMIT after which callers give up",
         advice: "Stream the answer, lower max_tokens, or go around the gateway.",
     },
     Ratio {
@@ -84,9 +84,9 @@ pub fn counted(name: AlertName) -> Option<fn(&Facts) -> u32> {
 }
 
 /// Returns what is said of the calls that an alert about a ratio counts, and what to do.
-pub fn wording(name: AlertName) -> Option<(&'static str, &'static str)> {
+pub fn wording(name: AlertName, limit: LatencyLimit) -> Option<(String, &'static str)> {
     let found = RATIOS.iter().find(|ratio| ratio.name == name);
-    found.map(|ratio| (ratio.says, ratio.advice))
+    found.map(|ratio| (ratio.says(limit), ratio.advice))
 }
 
 /// Returns the findings of ratios and prices. `models` are the sums of the window by model.
@@ -94,7 +94,7 @@ pub fn of_models(rules: &Rules, models: &BTreeMap<&str, Facts>) -> Vec<Finding> 
     let mut findings = Vec::new();
     for (&model, facts) in models {
         for ratio in &RATIOS {
-            findings.extend(ratio.finding((ratio.rule)(rules), model, facts));
+            findings.extend(ratio.finding(rules, model, facts));
         }
         findings.extend(unpriced(&rules.unpriced, model, facts));
         findings.extend(difference(&rules.reported, model, facts));
@@ -103,7 +103,13 @@ pub fn of_models(rules: &Rules, models: &BTreeMap<&str, Facts>) -> Vec<Finding> 
 }
 
 impl Ratio {
-    fn finding(&self, rule: &RatioRule, model: &str, facts: &Facts) -> Option<Finding> {
+    fn says(&self, limit: LatencyLimit) -> String {
+        let near = text::seconds(limit.near_ms());
+        self.says.replace("NEAR", &near).replace("LIMIT", &text::seconds(limit.ms()))
+    }
+
+    fn finding(&self, rules: &Rules, model: &str, facts: &Facts) -> Option<Finding> {
+        let rule = (self.rule)(rules);
         let (part, whole) = ((self.part)(facts), (self.whole)(facts));
         if !rule.enabled || whole < rule.calls_min || part < rule.affected_min {
             return None;
@@ -113,7 +119,7 @@ impl Ratio {
         let severity = if is_page { Severity::Page } else { Severity::Ticket };
         let share = text::share(part.into(), whole.into());
         let minutes = WINDOW_MS / MINUTE_MS;
-        let says = self.says;
+        let says = self.says(rules.latency_limit);
         let mut brief = Brief {
             summary: format!(
                 "{model}: {share} of {whole} calls {says} in the last {minutes} minutes"

@@ -1,8 +1,8 @@
 //! The sums that conditions, spikes and explanations are made of: a small part of a row.
 
+use super::rules::LatencyLimit;
 use crate::budget::amount::Sums;
 use crate::ledger::amounts::Row;
-use crate::ledger::histogram::DURATION_MS_BOUNDS;
 use crate::model::money::Usd;
 use crate::model::names::Outcome;
 use crate::model::tokens::TokenClass;
@@ -26,7 +26,7 @@ pub struct Facts {
     pub filtered: u32,
     /// Calls whose duration is known.
     pub timed: u32,
-    /// Of these, calls that took longer than [`Self::SLOW_MS`].
+    /// Of these, calls that took nearly as long as callers wait, or longer.
     pub slow: u32,
     /// Retries that errors tell of.
     pub retries: u32,
@@ -47,16 +47,10 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// The bound of the histogram below 29 s, where API Gateway gives up by default (Amazon API Gateway
-    /// quotas, "Maximum integration timeout"): calls above it are close to being cut off.
-    pub const SLOW_MS: u64 = 25_000;
-
     /// Returns the facts of a row.
-    pub fn of(row: &Row) -> Self {
+    pub fn of(row: &Row, limit: LatencyLimit) -> Self {
         let outcome = |outcome| small(row.outcomes.get(outcome));
-        let slow_from = DURATION_MS_BOUNDS.iter().take_while(|&&bound| bound <= Self::SLOW_MS);
-        let slow_from = u8::try_from(slow_from.count()).unwrap_or(u8::MAX);
-        let slow = row.durations.iter().filter(|&(place, _)| place >= slow_from);
+        let slow = row.durations.iter().filter(|&(place, _)| limit.is_near(place));
         Self {
             calls: small(row.outcomes.total()),
             ok: outcome(Outcome::Ok),
@@ -124,16 +118,19 @@ fn small(count: u64) -> u32 {
 mod tests {
     use super::*;
     use crate::ledger::amounts::Amounts;
+    use crate::ledger::histogram::DURATION_MS_BOUNDS;
     use crate::model::names::Operation;
 
     #[test]
-    fn slow_calls_are_those_above_the_bound_below_the_gateways_limit() {
+    fn slow_calls_are_those_above_the_bound_below_the_limit() {
         let mut amounts = Amounts::default();
         for ms in [100, 25_000, 25_001, 29_000, 29_001, 400_000] {
             amounts.requests.add((Operation::Converse, Outcome::Ok), 1);
             amounts.duration_ms.observe(&DURATION_MS_BOUNDS, ms);
         }
-        let facts = Facts::of(&amounts.row());
+        let facts = Facts::of(&amounts.row(), LatencyLimit::API_GATEWAY);
         assert_eq!((facts.calls, facts.ok, facts.timed, facts.slow), (6, 6, 6, 4));
+        let lenient = LatencyLimit::of_ms(60_000).unwrap();
+        assert_eq!(Facts::of(&amounts.row(), lenient).slow, 1);
     }
 }

@@ -10,7 +10,7 @@ use super::explain::{self, Contributor, Period};
 use super::facts::Facts;
 use super::machine::{Machine, Step};
 use super::recent::{BySeries, Recent};
-use super::rules::Rules;
+use super::rules::{LatencyLimit, Rules};
 use super::spike::{self, Spend};
 use super::usual::{Histories, KEPT_MS, Subject};
 use super::{Finding, text};
@@ -118,6 +118,11 @@ impl Lookout {
         }
     }
 
+    /// Returns how long callers wait, which facts of rows are made with.
+    pub fn latency_limit(&self) -> LatencyLimit {
+        self.rules.latency_limit
+    }
+
     /// Returns for how long rows matter, in milliseconds.
     pub fn reach_ms(&self) -> i64 {
         let budgets = self.tracks.rules().iter().map(|rule| rule.keep_ms).max();
@@ -137,11 +142,6 @@ impl Lookout {
     pub fn know_since(&mut self, at: UnixMillis) {
         self.tracks.know_since(at);
         self.histories.know_since(at);
-    }
-
-    /// Returns how many series are known.
-    pub fn series(&self) -> usize {
-        self.keys.len()
     }
 
     /// Takes a row, or what a commit adds to one. Each amount must come once.

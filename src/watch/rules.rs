@@ -1,5 +1,6 @@
 //! What may be tuned of each alert: whether it is on, its threshold, and how long something must hold.
 
+use crate::ledger::histogram::DURATION_MS_BOUNDS;
 use crate::model::alert::AlertName;
 use crate::model::money::{PICODOLLARS_PER_USD, Usd};
 use crate::model::time::{DAY_MS, HOUR_MS, MINUTE_MS};
@@ -55,6 +56,47 @@ pub struct RatioRule {
     pub patience: Patience,
 }
 
+/// How long a caller waits for an answer, and from when on a call is close to that. Both are bounds of the
+/// histogram of durations, since rows hold no other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LatencyLimit {
+    /// Place of the limit among [`DURATION_MS_BOUNDS`].
+    place: u8,
+}
+
+impl LatencyLimit {
+    /// 29 s, where API Gateway gives up by default (Amazon API Gateway quotas, "Maximum integration
+    /// timeout").
+    pub const API_GATEWAY: Self = Self { place: 11 };
+
+    /// The limits that there may be, in milliseconds.
+    pub fn allowed() -> impl Iterator<Item = u64> {
+        DURATION_MS_BOUNDS.into_iter().skip(1)
+    }
+
+    /// Returns the limit of `ms` milliseconds, if that is one of [`Self::allowed`].
+    pub fn of_ms(ms: u64) -> Option<Self> {
+        let place = Self::allowed().position(|allowed| allowed == ms)? + 1;
+        Some(Self { place: u8::try_from(place).ok()? })
+    }
+
+    /// Returns the limit in milliseconds.
+    pub fn ms(self) -> u64 {
+        DURATION_MS_BOUNDS.get(usize::from(self.place)).copied().unwrap_or(u64::MAX)
+    }
+
+    /// Returns from when on a call is close to the limit, in milliseconds: the bound below it.
+    pub fn near_ms(self) -> u64 {
+        let below = usize::from(self.place).checked_sub(1);
+        below.and_then(|place| DURATION_MS_BOUNDS.get(place)).copied().unwrap_or(0)
+    }
+
+    /// Tells whether the calls at a place of the histogram are close to the limit or beyond it.
+    pub fn is_near(self, place: u8) -> bool {
+        place >= self.place
+    }
+}
+
 /// Spend far above the usual.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SpikeRule {
@@ -103,6 +145,8 @@ pub struct Rules {
     pub timeouts: RatioRule,
     /// Calls that take nearly as long as the gateway waits.
     pub slow: RatioRule,
+    /// How long callers wait.
+    pub latency_limit: LatencyLimit,
     /// Calls without an answer.
     pub empty: RatioRule,
     /// Answers that are filtered.
@@ -154,6 +198,7 @@ impl Default for Rules {
             denied: ratio(5, 50, 20),
             timeouts: ratio(2, 20, 20),
             slow: ratio(5, 50, 20),
+            latency_limit: LatencyLimit::API_GATEWAY,
             empty: ratio(5, 50, 20),
             filtered: ratio(10, 101, 20),
             lag: age(5 * MINUTE_MS, 2 * MINUTE_MS),
@@ -198,5 +243,24 @@ impl Rules {
             AlertName::ReportedCostDiffers => self.reported.patience,
             AlertName::Test => patience(0, 0),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_latency_limit_is_a_bound_and_near_is_the_one_below() {
+        let gateway = LatencyLimit::API_GATEWAY;
+        assert_eq!((gateway.ms(), gateway.near_ms()), (29_000, 25_000));
+        for ms in LatencyLimit::allowed() {
+            let limit = LatencyLimit::of_ms(ms).unwrap();
+            assert_eq!(limit.ms(), ms);
+            assert!(limit.near_ms() < ms);
+        }
+        assert_eq!(LatencyLimit::of_ms(29_000), Some(gateway));
+        assert_eq!(LatencyLimit::of_ms(50), None);
+        assert_eq!(LatencyLimit::of_ms(28_000), None);
     }
 }

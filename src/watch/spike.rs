@@ -103,7 +103,7 @@ pub fn spending<'s>(
 }
 
 /// Returns the spikes that are worth an alert: of subjects that share one increase, only one. Those of
-/// `firing` come first, then the narrowest.
+/// `firing`, whose alerts are pending or firing, come first, then the narrowest.
 pub fn spikes<'s>(
     spending: &BTreeMap<&'s Subject, Spend>,
     recent: &BySeries,

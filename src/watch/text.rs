@@ -63,6 +63,17 @@ pub fn duration(ms: i64) -> String {
     }
 }
 
+/// Returns milliseconds as seconds: `0.05 s`, `2.5 s`, `29 s`.
+pub fn seconds(ms: u64) -> String {
+    format!("{} s", plain_seconds(ms))
+}
+
+/// Returns milliseconds as a number of seconds without zeros at its end: `0.05`, `2.5`, `29`.
+pub fn plain_seconds(ms: u64) -> String {
+    let text = format!("{}.{:03}", ms / 1_000, ms % 1_000);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
 /// Returns a ratio as a factor: `×0.4`, `×4.2`, `×11`.
 pub fn factor(ratio: f64) -> String {
     if ratio >= 9.95 { format!("×{ratio:.0}") } else { format!("×{ratio:.1}") }
@@ -142,6 +153,7 @@ mod tests {
         assert_eq!([factor(0.42), factor(4.2), factor(11.3)], ["×0.4", "×4.2", "×11"]);
         let spans = [45_000, 360_000, 7_500_000, 273_600_000, 86_400_000].map(duration);
         assert_eq!(spans, ["45 s", "6 min", "2 h 5 min", "3 d 4 h", "1 d"]);
+        assert_eq!([50, 2_500, 29_000, 300_000].map(seconds), ["0.05 s", "2.5 s", "29 s", "300 s"]);
         assert_eq!([percent(0.004), percent(0.93), percent(0.0)], ["0.4 %", "93 %", "0 %"]);
     }
 

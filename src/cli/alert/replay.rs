@@ -25,7 +25,7 @@ use crate::model::time::{MINUTE_MS, UnixMillis};
 use crate::watch::facts::Facts;
 use crate::watch::lookout::{Lookout, World};
 use crate::watch::machine::Event;
-use crate::watch::rules::Rules;
+use crate::watch::rules::{LatencyLimit, Rules};
 
 /// Shortest step: an evaluation of `run` while records come.
 const STEP_MIN_MS: i64 = 1_000;
@@ -72,10 +72,11 @@ fn read(args: &AlertReplayArgs, config: Option<&Config>, step: i64) -> Result<Ca
     let inputs = Inputs::open(&args.files)?;
     let bar = progress_bar(inputs.bytes());
     let tally = Tally::new(true);
+    let limit = config.map_or(LatencyLimit::API_GATEWAY, |config| config.rules.latency_limit);
     let mut calls = Calls::default();
     while let Some(mut piece) = inputs.next() {
         while let Some(chunk) = piece.next_chunk() {
-            calls.add(&meter.rate(&chunk.lines, &chunk.frames), &tally, step);
+            calls.add(&meter.rate(&chunk.lines, &chunk.frames), &tally, step, limit);
             bar.inc(chunk.lines.len() as u64);
             piece.give_back(chunk);
         }
@@ -86,7 +87,7 @@ fn read(args: &AlertReplayArgs, config: Option<&Config>, step: i64) -> Result<Ca
 }
 
 impl Calls {
-    fn add(&mut self, rated: &Rated, tally: &Tally, step: i64) {
+    fn add(&mut self, rated: &Rated, tally: &Tally, step: i64, limit: LatencyLimit) {
         let mut cells: Cells<UnixMillis> = Cells::default();
         let places = cells.places_of(&rated.groups);
         for entry in &rated.entries {
@@ -101,7 +102,7 @@ impl Calls {
         }
         for (group, at, amounts) in cells.finish() {
             let series = self.number(&group.series);
-            self.rows.entry((at, series)).or_default().merge(&Facts::of(&amounts.row()));
+            self.rows.entry((at, series)).or_default().merge(&Facts::of(&amounts.row(), limit));
         }
     }
 

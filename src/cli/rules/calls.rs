@@ -4,22 +4,23 @@ use super::page::{Alert, Group, Sum, looked_up};
 use crate::model::alert::{AlertName, Severity};
 use crate::model::names::Outcome;
 use crate::watch::condition::wording;
-use crate::watch::rules::{DifferenceRule, Ppm, RatioRule, Rules};
+use crate::watch::rules::{DifferenceRule, LatencyLimit, Ppm, RatioRule, Rules};
+use crate::watch::text::plain_seconds;
 
 const REQUESTS: &str = "instance_model_outcome:tollkeeper_requests:added10m";
 const EMPTY: &str = "instance_model:tollkeeper_empty_responses:added10m";
 const TIMED: &str = "instance_model:tollkeeper_timed_requests:added10m";
-const FAST: &str = "instance_model:tollkeeper_requests_within_25s:added10m";
+const IN_TIME: &str = "instance_model:tollkeeper_requests_in_time:added10m";
 const UNPRICED: &str = "instance_model:tollkeeper_unpriced_tokens:added10m";
 const REPORTED: &str = "instance_model:tollkeeper_reported_cost_usd:added10m";
 const BASIS: &str = "instance_model:tollkeeper_reported_cost_basis_usd:added10m";
 
-/// The sums: name, labels, and the counter. Prometheus 3 spells the bound of a bucket `25.0`.
+/// The sums: name, labels, and the counter.
 const SUMS: [(&str, &str, &str); 7] = [
     (REQUESTS, "instance, model, outcome", "tollkeeper_requests_total"),
     (EMPTY, "instance, model", "tollkeeper_empty_responses_total"),
     (TIMED, "instance, model", "tollkeeper_request_duration_seconds_count"),
-    (FAST, "instance, model", "tollkeeper_request_duration_seconds_bucket{le=~\"25|25[.]0\"}"),
+    (IN_TIME, "instance, model", "tollkeeper_request_duration_seconds_bucket{BOUND}"),
     (UNPRICED, "instance, model", "tollkeeper_unpriced_tokens_total"),
     (REPORTED, "instance, model", "tollkeeper_reported_cost_usd_total"),
     (BASIS, "instance, model", "tollkeeper_reported_cost_basis_usd_total"),
@@ -63,7 +64,7 @@ impl Calls {
 pub(super) fn group(rules: &Rules) -> Group {
     let of = |outcome: Outcome| Calls::of(outcome.as_str());
     let plain = |calls: Calls| calls.expr("");
-    let slow = format!("({TIMED} - {FAST})");
+    let slow = format!("({TIMED} - {IN_TIME})");
     let alerts: Vec<Alert> = [
         (AlertName::ThrottleRatio, &rules.throttled, plain(of(Outcome::Throttled)), ALL),
         (AlertName::AccessDeniedRatio, &rules.denied, plain(of(Outcome::AccessDenied)), ALL),
@@ -73,24 +74,37 @@ pub(super) fn group(rules: &Rules) -> Group {
         (AlertName::FilteredAnswers, &rules.filtered, plain(of(Outcome::Filtered)), ALL),
     ]
     .into_iter()
-    .flat_map(|(name, rule, part, whole)| ratio(name, rule, &part, whole))
+    .flat_map(|(name, rule, part, whole)| ratio((name, rule), rules.latency_limit, &part, whole))
     .chain(unpriced(&rules.unpriced))
     .chain(difference(&rules.reported))
     .collect();
     let is_read = |name: &str| alerts.iter().any(|alert: &Alert| alert.expr.contains(name));
+    let bound = bound(rules.latency_limit);
     let sums = SUMS.iter().filter(|(name, ..)| is_read(name)).map(|&(name, by, counter)| Sum {
         name,
-        expr: ADDED.replace("BY", by).replace("COUNTER", counter),
+        expr: ADDED.replace("BY", by).replace("COUNTER", counter).replace("BOUND", &bound),
     });
     let sums = sums.collect();
     Group { name: "tollkeeper-calls", sums, alerts }
 }
 
-fn ratio(name: AlertName, rule: &RatioRule, part: &str, whole: Calls) -> Vec<Alert> {
+/// Returns the matcher of the bucket of calls that are not close to the limit. Prometheus 3 spells whole
+/// seconds `25.0`.
+fn bound(limit: LatencyLimit) -> String {
+    let near = plain_seconds(limit.near_ms());
+    if near.contains('.') { format!("le=\"{near}\"") } else { format!("le=~\"{near}|{near}[.]0\"") }
+}
+
+fn ratio(
+    (name, rule): (AlertName, &RatioRule),
+    limit: LatencyLimit,
+    part: &str,
+    whole: Calls,
+) -> Vec<Alert> {
     if !rule.enabled {
         return Vec::new();
     }
-    let (says, advice) = wording(name).unwrap_or_default();
+    let (says, advice) = wording(name, limit).unwrap_or_default();
     let count = whole.expr("instance=%q,model=%q,");
     let count = looked_up(&count, &["instance", "model"], "printf \"%.0f\"");
     let whole = whole.expr("");
