@@ -87,7 +87,13 @@ pub(super) fn budgets(evaluation: &Evaluation) -> Vec<MetricFamily> {
         start.add(&labels, &[], seconds(status.period.start));
         end.add(&labels, &[], seconds(status.period.end));
     }
-    let rest = [used, unpriced, straddling, burn, score, exhaustion, start, end];
+    let mut folded = Family::new(names::BUDGET_FOLDED);
+    for (plan, series) in evaluation.plans.iter().zip(&evaluation.folded) {
+        if plan.per.is_some() {
+            folded.add(&[], &[("budget", &plan.name)], float(*series));
+        }
+    }
+    let rest = [folded, used, unpriced, straddling, burn, score, exhaustion, start, end];
     limit
         .finish()
         .chain(spent.finish())
@@ -123,7 +129,9 @@ pub(super) fn spending(evaluation: &Evaluation, snapshot: &Snapshot) -> Vec<Metr
         }
         score.add(&[], &labels, spend.score());
     }
-    [rate, baseline, score].into_iter().filter_map(Family::finish).collect()
+    let mut uncompared = Family::new(names::SPEND_UNCOMPARED);
+    uncompared.add(&[], &[], float(evaluation.uncompared));
+    [rate, baseline, score, uncompared].into_iter().filter_map(Family::finish).collect()
 }
 
 /// Returns how many alerts fire, and what became of notices.

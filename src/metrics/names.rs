@@ -160,6 +160,10 @@ metrics! {
         "What is usually spent at this hour, from the same hours of earlier weeks; absent where there is no history. Do not add: the dimensions overlap.";
     SPEND_ANOMALY_SCORE = GAUGE "tollkeeper_spend_anomaly_score"
         "Spend rate divided by the rate above which it is a spike: above 1 it is one. Do not add: the dimensions overlap.";
+    SPEND_UNCOMPARED = COUNTER "tollkeeper_spend_uncompared_rows_total"
+        "Rows of callers and models that are not compared with what is usual, since there are too many, since the start of the process; they count in the total.";
+    BUDGET_FOLDED = GAUGE "tollkeeper_budget_folded_series"
+        "Series whose value shares the part other of a budget that is divided by a label, since it has too many values.";
     BUDGET_LIMIT_USD = GAUGE "tollkeeper_budget_limit_usd"
         "Limit of the present period, with what was carried over. Budgets may overlap, so a sum over them means nothing, here and below.";
     BUDGET_LIMIT_TOKENS = GAUGE "tollkeeper_budget_limit_tokens"

@@ -65,6 +65,10 @@ pub struct Evaluation {
     pub budgets: Vec<BudgetState>,
     /// What subjects spend.
     pub spending: Vec<(Subject, Spend)>,
+    /// Rows of subjects whose history is not kept, since there are too many.
+    pub uncompared: u64,
+    /// Series whose value shares the part `other` of a divided budget, by place of the budget.
+    pub folded: Vec<u64>,
 }
 
 /// What an alert is about, so that it can be explained.
@@ -217,7 +221,14 @@ impl Lookout {
             |finding: &Finding| explainer.complete(finding, questions.get(&finding.key), past, now);
         let step = machine.step(findings, &self.rules, now, &mut explain);
         self.machine = machine;
-        let evaluation = Evaluation { at: now, plans: Arc::clone(&self.plans), budgets, spending };
+        let evaluation = Evaluation {
+            at: now,
+            plans: Arc::clone(&self.plans),
+            budgets,
+            spending,
+            uncompared: self.histories.refused(),
+            folded: (0..self.plans.len()).map(|place| self.tracks.folded(place)).collect(),
+        };
         (evaluation, step)
     }
 

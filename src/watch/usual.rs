@@ -264,42 +264,62 @@ pub struct Histories {
     subjects: HashMap<Subject, Usual, foldhash::fast::FixedState>,
     subjects_max: usize,
     first: UnixMillis,
+    refused: u64,
 }
 
 impl Histories {
     /// Returns histories of at most `subjects_max` subjects beside the total.
     pub fn new(subjects_max: usize) -> Self {
-        Self { subjects: HashMap::default(), subjects_max, first: UnixMillis::UNKNOWN }
+        let first = UnixMillis::UNKNOWN;
+        Self { subjects: HashMap::default(), subjects_max, first, refused: 0 }
     }
 
-    /// Adds spend of a subject; one beyond the cap is only part of the total.
+    /// Adds spend of a subject; one beyond the cap is only part of wider ones, and is counted.
     pub fn add(&mut self, subject: &Subject, bucket: Bucket, cost: Usd, now: UnixMillis) {
         if bucket.level <= Level::Hour {
             self.first = self.first.min(bucket.start());
         }
         if let Some(usual) = self.subjects.get_mut(subject) {
             usual.add(bucket, cost, now);
-        } else if *subject == Subject::Total || self.subjects.len() <= self.subjects_max {
-            let mut usual = Usual::default();
-            usual.add(bucket, cost, now);
-            if !usual.is_empty() {
-                self.subjects.insert(subject.clone(), usual);
-            }
+            return;
+        }
+        let mut usual = Usual::default();
+        usual.add(bucket, cost, now);
+        if usual.is_empty() {
+            return;
+        }
+        if self.has_place_for(subject) {
+            self.subjects.insert(subject.clone(), usual);
+        } else {
+            self.refused += 1;
         }
     }
 
+    /// There are as many uses as callers times models, so they must leave places for both.
+    fn has_place_for(&self, subject: &Subject) -> bool {
+        let max = match subject {
+            Subject::Total => return true,
+            Subject::Use { .. } => self.subjects_max / 3 * 2,
+            Subject::Account(_) | Subject::Model(_) | Subject::Principal(_) => self.subjects_max,
+        };
+        self.subjects.len() < max
+    }
+
+    /// Returns how many rows were of subjects beyond the cap.
+    pub fn refused(&self) -> u64 {
+        self.refused
+    }
+
     /// Returns what is usual for a subject at `now`. A subject that is new where others have a
-    /// history usually spends nothing.
+    /// history usually spends nothing; of one beyond the cap nothing is known.
     pub fn baseline(&self, subject: &Subject, now: UnixMillis) -> Option<Baseline> {
+        if !self.subjects.contains_key(subject) && !self.has_place_for(subject) {
+            return None;
+        }
         let nothing = Usual::default();
         // What is older than what is kept is not known either.
         let first = self.first.max(now.plus(-KEPT_MS));
         self.subjects.get(subject).unwrap_or(&nothing).baseline(first, now)
-    }
-
-    /// Returns the subjects with any spend that is kept.
-    pub fn subjects(&self) -> impl Iterator<Item = &Subject> {
-        self.subjects.keys()
     }
 
     /// Takes note that everything since `at` is known.
@@ -423,6 +443,24 @@ mod tests {
             bursts(&|minute| if (trouble..trouble + 30).contains(&minute) { 9_000 } else { 10 }),
             100
         );
+    }
+
+    #[test]
+    fn of_a_subject_beyond_the_cap_nothing_is_known_and_that_is_counted() {
+        let mut histories = Histories::new(3);
+        let at = hour(NOW.plus(-30 * HOUR_MS));
+        let model = |name: &str| Subject::Model(name.to_owned());
+        let of_use = |name: &str| {
+            let (principal, model) = ("role/a".to_owned(), name.to_owned());
+            Subject::Use { principal, model }
+        };
+        let all = [of_use("a"), of_use("b"), of_use("c"), model("a"), model("b")];
+        for subject in &all {
+            histories.add(subject, at, dollars(5), NOW);
+        }
+        let known = all.map(|subject| histories.baseline(&subject, NOW).is_some());
+        assert_eq!(known, [true, true, false, true, false]);
+        assert_eq!(histories.refused(), 2);
     }
 
     proptest! {
