@@ -191,10 +191,7 @@ impl Lookout {
         now: UnixMillis,
     ) -> (Evaluation, Step) {
         if (now.0 - self.settled.0).abs() >= SETTLE_EVERY_MS {
-            self.recent.prune(now);
-            self.models = self.models.split_off(&Recent::kept_from(now));
-            self.histories.prune(now);
-            self.tracks.settle(now);
+            self.settle(now);
             self.settled = now;
         }
         self.tell_live(world, now);
@@ -230,6 +227,16 @@ impl Lookout {
             folded: (0..self.plans.len()).map(|place| self.tracks.folded(place)).collect(),
         };
         (evaluation, step)
+    }
+
+    /// Forgets what is too old. A clock that jumps ahead must not drop what is looked at when it is back,
+    /// so nothing is older than the newest row makes it.
+    fn settle(&mut self, now: UnixMillis) {
+        let believed = now.min(self.tracks.newest().plus(MINUTE_MS));
+        self.recent.prune(believed);
+        self.models = self.models.split_off(&Recent::kept_from(believed));
+        self.histories.prune(believed);
+        self.tracks.settle(now);
     }
 
     /// Says which sources were live: those that are silent already were, whatever a restart forgot.
@@ -465,5 +472,76 @@ impl Histories {
         }
         let days = shifted(DAY_MS, 6);
         if days.is_empty() { vec![(from.plus(-HOUR_MS), from)] } else { days }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::rollup::HourCuts;
+    use crate::model::alert::NoticeStatus;
+    use crate::model::money::{PICODOLLARS_PER_USD, Usd};
+    use crate::model::names::{Route, Tier};
+    use crate::model::series::ContextBand;
+
+    /// A Monday at 12:00.
+    const NOON: UnixMillis = UnixMillis(20_780 * DAY_MS + 12 * HOUR_MS);
+
+    fn key(principal: &str) -> Arc<SeriesKey> {
+        Arc::new(SeriesKey {
+            provider: "aws.bedrock".to_owned(),
+            account: "111122223333".to_owned(),
+            region: "us-east-1".to_owned(),
+            model: "m".to_owned(),
+            route: Route::InRegion,
+            geo: String::new(),
+            tier: Tier::Standard,
+            principal: principal.to_owned(),
+            attributes: Vec::new(),
+            context: ContextBand::default(),
+        })
+    }
+
+    /// A lookout that knows a caller who spends a cent a minute for two days.
+    fn lookout() -> Lookout {
+        let horizons = Horizons::default();
+        let mut lookout =
+            Lookout::new(Rules::default(), Arc::default(), horizons, &BTreeMap::new());
+        lookout.learn(SeriesId(0), &key("role/a"));
+        for minute in 0..2 * 24 * 60 {
+            spend(&mut lookout, NOON.plus(-minute * MINUTE_MS), 1, NOON);
+        }
+        lookout
+    }
+
+    fn spend(lookout: &mut Lookout, at: UnixMillis, cents: i128, now: UnixMillis) {
+        let cost = Usd(cents * PICODOLLARS_PER_USD / 100);
+        let facts = Facts { calls: 1, ok: 1, input_tokens: 1_000, cost, ..Facts::default() };
+        let bucket = Bucket::holding(Level::Minute, at, HourCuts::default());
+        lookout.add(SeriesId(0), bucket, &facts, now);
+    }
+
+    fn told(lookout: &mut Lookout, now: UnixMillis) -> Vec<(NoticeStatus, String)> {
+        let mut world = World { sources: Vec::new(), book_made: None };
+        let (_, step) = lookout.evaluate(&mut world, &mut |_, _| BTreeMap::new(), now);
+        step.events
+            .iter()
+            .map(|event| (event.status, event.state.brief.details.join(" ")))
+            .collect()
+    }
+
+    #[test]
+    fn a_clock_that_jumps_ahead_and_back_hides_no_spike() {
+        let mut lookout = lookout();
+        assert_eq!(told(&mut lookout, NOON), []);
+        assert_eq!(told(&mut lookout, NOON.plus(DAY_MS)), []);
+        spend(&mut lookout, NOON, 10_000, NOON.plus(5_000));
+        assert_eq!(told(&mut lookout, NOON.plus(5_000)), []);
+        let told = told(&mut lookout, NOON.plus(10_000));
+        let [(NoticeStatus::Firing, details)] = told.as_slice() else { panic!("{told:?}") };
+        assert!(details.starts_with("role/a on m: +$"), "{details}");
+        // The minutes before the jump are still there.
+        let kept = lookout.recent.by_series(NOON.plus(-10 * MINUTE_MS), NOON.plus(10_000));
+        assert_eq!(kept[&SeriesId(0)].calls, 12);
     }
 }
