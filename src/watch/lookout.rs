@@ -4,26 +4,25 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::Finding;
 use super::budget::{self, Look};
 use super::condition::{self, SourceState};
-use super::explain::{self, Contributor, Period};
 use super::facts::Facts;
 use super::machine::{Machine, Step};
-use super::recent::{BySeries, Recent};
+use super::question::{Explainer, Past, Question, key_of};
+use super::recent::Recent;
 use super::rules::{LatencyLimit, Rules};
 use super::spike::{self, Spend};
 use super::usual::{Histories, KEPT_MS, Subject};
-use super::{Finding, text};
 use crate::budget::burn::{Verdict, verdicts};
 use crate::budget::plan::Budget;
-use crate::budget::scope::Scope;
 use crate::budget::status::Status;
 use crate::budget::tracks::Tracks;
 use crate::ledger::delta::SeriesId;
 use crate::ledger::rollup::{Bucket, Horizons, Level};
-use crate::model::alert::{AlertKey, AlertName, AlertState, Brief};
+use crate::model::alert::{AlertKey, AlertName, AlertState};
 use crate::model::series::{OTHER, SeriesKey, UNKNOWN};
-use crate::model::time::{DAY_MS, HOUR_MS, MINUTE_MS, UnixMillis};
+use crate::model::time::{MINUTE_MS, UnixMillis};
 
 /// Most subjects whose usual spend is known.
 const SUBJECTS_MAX: usize = 3_000;
@@ -37,9 +36,6 @@ pub struct World<'w> {
     /// When the price book was made, if it says so.
     pub book_made: Option<UnixMillis>,
 }
-
-/// Returns sums by series of rows that start in a time which is over: what the ledger still holds of it.
-pub type Past<'p> = &'p mut dyn FnMut(UnixMillis, UnixMillis) -> BTreeMap<SeriesId, Facts>;
 
 /// One budget, or its part for one value of a label, at the time of an evaluation.
 #[derive(Clone, Debug, PartialEq)]
@@ -69,16 +65,6 @@ pub struct Evaluation {
     pub uncompared: u64,
     /// Series whose value shares the part `other` of a divided budget, by place of the budget.
     pub folded: Vec<u64>,
-}
-
-/// What an alert is about, so that it can be explained.
-struct Question<'q> {
-    scope: Option<&'q Scope>,
-    /// The label and value of a budget that is divided.
-    value: Option<(crate::budget::scope::Label, Arc<str>)>,
-    subject: Option<Subject>,
-    model: Option<String>,
-    window_ms: i64,
 }
 
 /// See the module.
@@ -328,119 +314,6 @@ impl Lookout {
     }
 }
 
-impl Question<'_> {
-    /// The question about what no caller explains.
-    fn nobody() -> Self {
-        Self { scope: None, value: None, subject: None, model: None, window_ms: 0 }
-    }
-}
-
-/// What explanations are made from.
-struct Explainer<'e> {
-    keys: &'e [Arc<SeriesKey>],
-    subjects: &'e [Vec<Subject>],
-    recent: &'e Recent,
-    histories: &'e Histories,
-}
-
-impl Explainer<'_> {
-    /// Adds to what is told who explains it.
-    fn complete(
-        &self,
-        finding: &Finding,
-        question: Option<&Question<'_>>,
-        past: Past<'_>,
-        now: UnixMillis,
-    ) -> Brief {
-        let mut brief = finding.brief.clone();
-        let Some(question) = question else { return brief };
-        if let Some(model) = &question.model {
-            brief.details.splice(0..0, self.callers(finding.key.name, model, now));
-        } else if question.scope.is_some() || question.subject.is_some() {
-            let (now, before) = self.periods(question, past, now);
-            let usual = explain::spenders(&now, &before);
-            let contributors = explain::contributors(&now, &before);
-            if usual.is_empty() {
-                let lines = contributors.iter().map(Contributor::line);
-                brief.details.splice(0..0, lines.collect::<Vec<_>>());
-                if let Some(first) = contributors.first() {
-                    brief.values.insert("culprit_principal".to_owned(), first.principal.clone());
-                    brief.values.insert("culprit_model".to_owned(), first.model.clone());
-                }
-            } else {
-                brief.details.splice(0..0, usual);
-            }
-        }
-        brief
-    }
-
-    /// Returns the calls in question, and those of the times that they are compared with.
-    fn periods(
-        &self,
-        question: &Question<'_>,
-        past: Past<'_>,
-        now: UnixMillis,
-    ) -> (Period<'_>, Period<'_>) {
-        let from = now.plus(-question.window_ms);
-        let kept_from = Recent::kept_from(now);
-        let mut sums = self.recent.by_series(from.max(kept_from), now);
-        if from < kept_from {
-            merge(&mut sums, past(from, kept_from));
-        }
-        let mut before = BySeries::default();
-        let mut length_ms = 0;
-        for (from, to) in self.histories.earlier(from, now) {
-            merge(&mut before, past(from, to));
-            length_ms += to.0 - from.0;
-        }
-        let now = Period { calls: self.labelled(&sums, question), length_ms: question.window_ms };
-        (now, Period { calls: self.labelled(&before, question), length_ms })
-    }
-
-    fn labelled(&self, sums: &BySeries, question: &Question<'_>) -> Vec<(&SeriesKey, Facts)> {
-        let in_question = |series: SeriesId, key: &SeriesKey| {
-            let of = usize::try_from(series.0).ok().and_then(|place| self.subjects.get(place));
-            question.scope.is_none_or(|scope| scope.matches(key))
-                && question.value.as_ref().is_none_or(|(label, value)| label.of(key) == &**value)
-                && question
-                    .subject
-                    .as_ref()
-                    .is_none_or(|subject| of.is_some_and(|of| of.contains(subject)))
-        };
-        sums.iter()
-            .filter_map(|(&series, facts)| {
-                let key = key_of(self.keys, series).filter(|key| in_question(series, key))?;
-                Some((key, *facts))
-            })
-            .collect()
-    }
-
-    /// Returns who has most of the calls that a condition is about.
-    fn callers(&self, name: AlertName, model: &str, now: UnixMillis) -> Option<String> {
-        let part = condition::counted(name)?;
-        let mut callers: BTreeMap<&str, u64> = BTreeMap::new();
-        self.recent.each(now.plus(-condition::WINDOW_MS), now, |series, facts| {
-            if let Some(key) = key_of(self.keys, series).filter(|key| key.model == model) {
-                *callers.entry(key.principal.as_str()).or_default() += u64::from(part(facts));
-            }
-        });
-        let all: u64 = callers.values().sum();
-        let (principal, most) = callers.into_iter().max_by_key(|(_, calls)| *calls)?;
-        let share = text::share(most, all);
-        (most > 0).then(|| format!("{principal}: {} of them, {share}", text::grouped(most.into())))
-    }
-}
-
-fn key_of(keys: &[Arc<SeriesKey>], series: SeriesId) -> Option<&SeriesKey> {
-    usize::try_from(series.0).ok().and_then(|place| keys.get(place)).map(|key| &**key)
-}
-
-fn merge(sums: &mut BySeries, more: BTreeMap<SeriesId, Facts>) {
-    for (series, facts) in more {
-        sums.entry(series).or_default().merge(&facts);
-    }
-}
-
 /// Returns whom the calls of a series are compared as; what is not known is nobody.
 fn subjects_of(key: &SeriesKey) -> Vec<Subject> {
     let named = |name: &String| (name != UNKNOWN && name != OTHER).then(|| name.clone());
@@ -455,26 +328,6 @@ fn subjects_of(key: &SeriesKey) -> Vec<Subject> {
     std::iter::once(Subject::Total).chain(known.into_iter().flatten()).chain(both).collect()
 }
 
-impl Histories {
-    /// Returns the times that `from..now` is compared with, in whole hours: the same hours of earlier
-    /// weeks, else of earlier days, else the hour before.
-    fn earlier(&self, from: UnixMillis, now: UnixMillis) -> Vec<(UnixMillis, UnixMillis)> {
-        let start = from.floor(HOUR_MS);
-        let end = now.floor(HOUR_MS).plus(HOUR_MS);
-        let shifted = |period: i64, count: i64| {
-            let times =
-                (1..=count).map(|back| (start.plus(-back * period), end.plus(-back * period)));
-            times.filter(|(start, _)| *start >= self.first()).collect::<Vec<_>>()
-        };
-        let weeks = shifted(7 * DAY_MS, super::usual::WEEKS);
-        if !weeks.is_empty() {
-            return weeks;
-        }
-        let days = shifted(DAY_MS, 6);
-        if days.is_empty() { vec![(from.plus(-HOUR_MS), from)] } else { days }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -483,6 +336,7 @@ mod tests {
     use crate::model::money::{PICODOLLARS_PER_USD, Usd};
     use crate::model::names::{Route, Tier};
     use crate::model::series::ContextBand;
+    use crate::model::time::{DAY_MS, HOUR_MS};
 
     /// A Monday at 12:00.
     const NOON: UnixMillis = UnixMillis(20_780 * DAY_MS + 12 * HOUR_MS);
