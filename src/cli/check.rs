@@ -12,6 +12,7 @@ use super::table::grouped;
 use crate::config::SETTINGS_DEFAULT;
 use crate::daemon::{self, OpenError, clock};
 use crate::ledger::state::Ledger;
+use crate::serve;
 use crate::store::ledger_store::Identity;
 use crate::store::sled::SledEngine;
 use crate::store::verify::{Report, verify};
@@ -20,6 +21,7 @@ use crate::store::{LedgerStore, StoreError};
 pub(super) fn config(file: &Path) -> Result<(), Failure> {
     let config = load_config(file)?;
     daemon::load_book(&config.price_files)?;
+    serve::read_file(&config.web)?;
     let text = format!(
         "{}: {} source{}, {} mapped model{}, {} price file{}, {} alert \
          route{}: ok\n",

@@ -10,6 +10,7 @@ mod evaluator;
 mod mailbox;
 mod open;
 mod pipeline;
+mod private;
 mod progress;
 mod published;
 mod quiet;
@@ -32,11 +33,12 @@ use self::committer::Books;
 use self::pipeline::Pipeline;
 use self::published::Published;
 use self::signals::{Event, Signals};
-use crate::alert::{self, ReadEnvironment, Route, RouteErrors};
+use crate::alert::{self, Route, RouteErrors};
 use crate::config::Config;
 use crate::ledger::meter::Rules;
 use crate::price::Book;
-use crate::serve::{self, Doors};
+use crate::secret::ReadEnvironment;
+use crate::serve::{self, Doors, Lock, LockError};
 
 /// How long the pipeline may take to drain and commit before we give up. What is not committed by
 /// then is read again at the next start.
@@ -46,6 +48,14 @@ const STOP_DEADLINE: Duration = Duration::from_secs(10);
 struct Outside<'o> {
     reload: &'o Reload,
     environment: ReadEnvironment,
+}
+
+/// What a reload puts in the place of the old.
+struct Ready {
+    config: Config,
+    book: Arc<Book>,
+    routes: Vec<Route>,
+    lock: Arc<Lock>,
 }
 
 /// Reads the config again; the error is for a person.
@@ -63,6 +73,9 @@ pub enum DaemonError {
     /// A route of alerts is wrong.
     #[error(transparent)]
     Routes(#[from] RouteErrors),
+    /// The doors can't be locked as the config says.
+    #[error(transparent)]
+    Lock(#[from] LockError),
     /// The address is not free.
     #[error("can't listen on `{address}`; choose another with `listen` or `--listen`")]
     Listen {
@@ -101,6 +114,7 @@ pub fn run(
     reload: &Reload,
     environment: ReadEnvironment,
 ) -> Result<(), DaemonError> {
+    private::close_to_others();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -116,6 +130,7 @@ async fn run_in(
     reload: &Reload,
     environment: ReadEnvironment,
 ) -> Result<(), DaemonError> {
+    let lock = Arc::new(Lock::new(&config.web, environment)?);
     let address = config.listen;
     let listen = |source| DaemonError::Listen { address, source };
     let listener = TcpListener::bind(address).await.map_err(listen)?;
@@ -126,9 +141,10 @@ async fn run_in(
     let book = Arc::new(load_book(&config.price_files)?);
 
     let routes = alert::prepare(&config.delivery, environment)?;
-    let published = Published::new();
+    let published = Published::new(Arc::clone(&lock));
     published.plan(&config);
     let doors = Doors {
+        lock: published.locks.subscribe(),
         snapshot: published.snapshots.subscribe(),
         evaluation: published.evaluations.subscribe(),
         reload: reloads,
@@ -139,8 +155,14 @@ async fn run_in(
         // A dropped sender means stop as well.
         drop(serving_stops.await);
     }));
-    tracing::info!("{}", serve::listening_text(address));
+    tracing::info!("{}", lock.listening_text(address));
+    if let Some(warning) = lock.warning(address) {
+        tracing::warn!("{warning}");
+    }
 
+    if let Some(warning) = private::warning(&config.ledger_dir) {
+        tracing::warn!("{warning}");
+    }
     let books = open_ledger(&config.ledger_dir, config.ledger, clock::now())?;
     let books = Books { store: books.0, ledger: books.1 };
     tracing::info!(
@@ -185,11 +207,12 @@ async fn supervise(
                 tracing::error!("the new config is wrong, the old one stays in force:\n{why}");
                 Err(why)
             }
-            Ok((new, book, routes)) => {
+            Ok(Ready { config: new, book, routes, lock }) => {
                 let books = stop(pipeline).await?;
                 let text = describe_reload(&config, &new);
                 let rules = rules(&new, book, &books);
                 published.plan(&new);
+                published.locks.send_replace(lock);
                 pipeline = Pipeline::start(&new, rules, books, routes, published)?;
                 config = new;
                 tracing::info!("{text}");
@@ -204,16 +227,28 @@ async fn supervise(
 }
 
 /// Makes everything ready that may be wrong about a new config.
-fn prepare(outside: &Outside<'_>) -> Result<(Config, Arc<Book>, Vec<Route>), String> {
+fn prepare(outside: &Outside<'_>) -> Result<Ready, String> {
     let config = (outside.reload)()?;
-    let book = load_book(&config.price_files).map_err(|error| error.to_string())?;
-    let routes =
-        alert::prepare(&config.delivery, outside.environment).map_err(|error| error.to_string())?;
-    Ok((config, Arc::new(book), routes))
+    let book = load_book(&config.price_files).map_err(|error| chain_text(&error))?;
+    let routes = alert::prepare(&config.delivery, outside.environment)
+        .map_err(|error| chain_text(&error))?;
+    let lock = Lock::new(&config.web, outside.environment).map_err(|error| chain_text(&error))?;
+    Ok(Ready { config, book: Arc::new(book), routes, lock: Arc::new(lock) })
+}
+
+/// Returns an error and why, a line each.
+fn chain_text(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(&format!("\n  caused by: {cause}"));
+        source = cause.source();
+    }
+    text
 }
 
 fn describe_reload(old: &Config, new: &Config) -> String {
-    let mut text = "config and price files reloaded".to_owned();
+    let mut text = "config, price and web files reloaded".to_owned();
     let later = [
         ("listen", old.listen != new.listen),
         ("[ledger] dir", old.ledger_dir != new.ledger_dir),

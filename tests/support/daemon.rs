@@ -16,7 +16,7 @@ use super::truth::Truth;
 use super::wait::{SOON, holds_for, wait_until};
 
 /// What the line begins with that tells where the daemon listens.
-const LISTENING: &str = "listening on http://";
+const LISTENING: [&str; 2] = ["listening on http://", "listening on https://"];
 /// How long totals must stay right after they became right: longer than a re-scan of the globs.
 const SETTLED: Duration = Duration::from_millis(2_500);
 
@@ -96,7 +96,8 @@ impl Daemon {
     /// `host:port`, once the daemon has said it.
     pub(crate) fn address(&self) -> Option<String> {
         let stderr = self.stderr();
-        let from = stderr.find(LISTENING)? + LISTENING.len();
+        let behind = |text: &str| Some(stderr.find(text)? + text.len());
+        let from = LISTENING.into_iter().find_map(behind)?;
         let rest = &stderr[from..];
         let end = rest.find(|c: char| !(c.is_ascii_digit() || ".:".contains(c)))?;
         Some(rest[..end].to_owned())
