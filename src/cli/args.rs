@@ -8,6 +8,11 @@ use clap::{Parser, Subcommand, ValueEnum};
 /// Keeps the toll of every LLM call: tokens, dollars, throttles.
 #[derive(Debug, Parser)]
 #[command(name = "tollkeeper", version, about, max_term_width = 100)]
+#[command(after_help = "Examples:\n  \
+    tollkeeper doctor logs/*.jsonl*               what is in these logs?\n  \
+    tollkeeper scan logs/*.jsonl* --by principal  who spent what?\n  \
+    tollkeeper run tollkeeper.toml                keep watch, http://127.0.0.1:9478/metrics\n\n\
+    `tollkeeper COMMAND --help` has more of them.")]
 pub struct Args {
     /// What to do.
     #[command(subcommand)]
@@ -43,8 +48,14 @@ pub enum Command {
         Text of a log is never shown. The daemon may go on running.")]
     Doctor(DoctorArgs),
     /// Check a config file or a ledger
+    #[command(after_help = "Examples:\n  \
+        tollkeeper check config tollkeeper.toml\n  \
+        tollkeeper check ledger /var/lib/tollkeeper")]
     Check(CheckArgs),
     /// Test the ways by which alerts are delivered
+    #[command(after_help = "Examples:\n  \
+        tollkeeper alert test --all --config tollkeeper.toml\n  \
+        tollkeeper alert replay 'logs/*.jsonl*' --config tollkeeper.toml")]
     Alert(AlertArgs),
     /// Print alert rules for Prometheus, for the budgets and the tuning of a config
     #[command(after_help = "Examples:\n  \
@@ -60,6 +71,17 @@ pub enum Command {
         tollkeeper simulate --from -1h --out - | tollkeeper scan -\n\n\
         The same seed, times and rate give the same bytes on every machine.")]
     Simulate(SimulateArgs),
+    /// Print completions for a shell
+    #[command(after_help = "Examples:\n  \
+        tollkeeper completions bash > /etc/bash_completion.d/tollkeeper\n  \
+        tollkeeper completions zsh > \"${fpath[1]}/_tollkeeper\"\n  \
+        tollkeeper completions fish > ~/.config/fish/completions/tollkeeper.fish")]
+    Completions(CompletionsArgs),
+    /// Print the manual page, or write those of all commands
+    #[command(after_help = "Examples:\n  \
+        tollkeeper man | man -l -\n  \
+        tollkeeper man --out /usr/local/share/man/man1")]
+    Man(ManArgs),
 }
 
 /// `tollkeeper run`.
@@ -361,11 +383,18 @@ pub struct CheckArgs {
 #[derive(Debug, Subcommand)]
 pub enum CheckCommand {
     /// Check a config file: every mistake with its place
+    #[command(after_help = "Examples:\n  \
+        tollkeeper check config tollkeeper.toml\n\n\
+        The web config file that it names is checked too. Exit code: 0 if all is well, 2 if not.")]
     Config {
         /// The file
         file: PathBuf,
     },
     /// Check that everything in a ledger belongs together (exit code 1 if not)
+    #[command(after_help = "Examples:\n  \
+        tollkeeper check ledger /var/lib/tollkeeper\n  \
+        tollkeeper check ledger /var/lib/tollkeeper --format json\n\n\
+        The daemon must not run on it. Exit code: 0 if all is well, 1 if not, 2 after an error.")]
     Ledger(CheckLedgerArgs),
 }
 
@@ -386,4 +415,20 @@ pub enum TextFormat {
     Text,
     /// One object
     Json,
+}
+
+/// `tollkeeper completions`.
+#[derive(Debug, clap::Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+/// `tollkeeper man`.
+#[derive(Debug, clap::Args)]
+pub struct ManArgs {
+    /// Folder to write a page for each command to
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
 }

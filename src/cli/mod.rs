@@ -12,6 +12,7 @@ mod doctor;
 mod failure;
 mod find;
 mod input;
+mod manual;
 mod rules;
 mod run;
 mod scan;
@@ -39,6 +40,8 @@ pub fn run(args: Args) -> Result<(), Failure> {
         },
         Command::Alert(args) => alert::alert(&args.command),
         Command::Rules(args) => rules::rules(&args),
+        Command::Completions(args) => manual::completions(args.shell),
+        Command::Man(args) => manual::man(args.out.as_deref()),
         Command::Simulate(args) => simulate::simulate(&args, clock::now),
     }
 }

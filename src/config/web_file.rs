@@ -153,7 +153,6 @@ fn read_tls(mut table: YamlTable<'_>, folder: &Path) -> Option<TlsConfig> {
     }
     table.finish();
     let (cert_file, key_file) = (cert_file?, key_file?);
-    let (suites, curves) = (suites, curves);
     Some(TlsConfig {
         cert_file,
         key_file,
@@ -218,9 +217,11 @@ fn read_http(mut table: YamlTable<'_>) -> Vec<(&'static str, String)> {
         if fits { Ok(text.to_owned()) } else { Err("expected plain ASCII on one line".to_owned()) }
     };
     let word = |allowed: &'static [&'static str]| {
-        move |text: &str| match allowed.contains(&text) {
-            true => Ok(text.to_owned()),
-            false => Err(format!("expected `{}`", allowed.join("` or `"))),
+        move |text: &str| {
+            let is_known = allowed.contains(&text);
+            is_known
+                .then(|| text.to_owned())
+                .ok_or_else(|| format!("expected `{}`", allowed.join("` or `")))
         }
     };
     let mut found = Vec::new();

@@ -281,7 +281,10 @@ fn node<'i>(
         Event::SequenceStart(0, None) => list(events, depth)?,
         Event::MappingStart(0, None) => map(events, depth)?,
         _ => {
-            return Err((at, "anchors, aliases and tags of YAML are not read; write it out".into()));
+            return Err((
+                at,
+                "anchors, aliases and tags of YAML are not read; write it out".into(),
+            ));
         }
     };
     Ok(Node { at, value })

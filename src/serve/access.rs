@@ -18,7 +18,7 @@ use crate::config::web::Right;
 use crate::secret::Secret;
 
 /// How long refused logins are only counted after one was told.
-const QUIET: Duration = Duration::from_secs(60);
+const QUIET: Duration = Duration::from_mins(1);
 
 /// Who is at the other end of a connection.
 #[derive(Clone, Copy, Debug)]

@@ -28,7 +28,7 @@ const HEADER_PREFIX: &str = "x-tollkeeper-";
 const LABELS_MAX: usize = 32;
 
 /// Answers a request, also with the path of a call behind ours.
-pub(super) fn reply(asked: Asked) -> Pending {
+pub(super) fn reply(asked: &Asked) -> Pending {
     let evaluation = Arc::clone(&asked.doors.evaluation.borrow());
     ready(answer(&asked.request, &evaluation, (asked.doors.now)()))
 }

@@ -76,9 +76,8 @@ impl Lock {
     /// See [`LockError`]; no text of it holds a secret.
     pub fn new(config: &WebConfig, environment: ReadEnvironment) -> Result<Self, LockError> {
         let file = read_file(config)?;
-        let right_of = |user: &String| match config.admin_users.contains(user) {
-            true => Right::Admin,
-            false => Right::Read,
+        let right_of = |user: &String| {
+            if config.admin_users.contains(user) { Right::Admin } else { Right::Read }
         };
         let users = file.users.into_iter().map(|(user, hash)| {
             let right = right_of(&user);

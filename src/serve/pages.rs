@@ -18,7 +18,7 @@ use crate::metrics::Page;
 const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 const OPENING: &str = "the ledger is being opened\n";
 
-pub(super) fn start(_: Asked) -> Pending {
+pub(super) fn start(_: &Asked) -> Pending {
     let mut page = "tollkeeper: what LLM calls cost and why they are throttled\n\n".to_owned();
     for route in ROUTES.iter().filter(|route| !route.help.is_empty()) {
         page.push_str(&format!("{:<14} {}\n", route.path, route.help));
@@ -26,19 +26,20 @@ pub(super) fn start(_: Asked) -> Pending {
     done(text(StatusCode::OK, page))
 }
 
-pub(super) fn health(_: Asked) -> Pending {
+pub(super) fn health(_: &Asked) -> Pending {
     done(text(StatusCode::OK, "ok\n"))
 }
 
-pub(super) fn ready(asked: Asked) -> Pending {
+pub(super) fn ready(asked: &Asked) -> Pending {
     let is_open = asked.doors.snapshot.borrow().is_some();
-    done(match is_open {
-        true => text(StatusCode::OK, "ready\n"),
-        false => text(StatusCode::SERVICE_UNAVAILABLE, OPENING),
+    done(if is_open {
+        text(StatusCode::OK, "ready\n")
+    } else {
+        text(StatusCode::SERVICE_UNAVAILABLE, OPENING)
     })
 }
 
-pub(super) fn metrics(asked: Asked) -> Pending {
+pub(super) fn metrics(asked: &Asked) -> Pending {
     done(metrics_page(&asked.doors))
 }
 
@@ -69,10 +70,11 @@ impl Body for MetricsPage {
     }
 }
 
-pub(super) fn reload(asked: Asked) -> Pending {
+pub(super) fn reload(asked: &Asked) -> Pending {
+    let door = asked.doors.reload.clone();
     Box::pin(async move {
         let (reply, answer) = oneshot::channel();
-        let is_asked = asked.doors.reload.send(reply).await.is_ok();
+        let is_asked = door.send(reply).await.is_ok();
         match answer.await {
             Ok(Ok(done)) if is_asked => text(StatusCode::OK, format!("{done}\n")),
             Ok(Err(why)) => text(StatusCode::BAD_REQUEST, format!("{why}\n")),

@@ -34,7 +34,7 @@ pub(super) struct Route {
     /// The methods it takes; none means all.
     methods: &'static [Method],
     need: Need,
-    answer: fn(Asked) -> Pending,
+    answer: fn(&Asked) -> Pending,
     /// What the start page says of it; nothing keeps it off that page.
     pub(super) help: &'static str,
 }
@@ -80,7 +80,7 @@ impl Route {
         path: &'static str,
         methods: &'static [Method],
         need: Need,
-        answer: fn(Asked) -> Pending,
+        answer: fn(&Asked) -> Pending,
     ) -> Self {
         Self { path, has_below: false, methods, need, answer, help: "" }
     }
@@ -121,7 +121,7 @@ async fn answer_under(lock: &Lock, request: Request<Incoming>, doors: Doors, pee
         );
         return answer;
     }
-    (route.answer)(Asked { request, doors }).await
+    (route.answer)(&Asked { request, doors }).await
 }
 
 /// Returns why a request is not answered, if it is not.

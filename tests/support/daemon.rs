@@ -89,6 +89,21 @@ impl Daemon {
         });
     }
 
+    /// Waits until the log says that the ledger is open: for a daemon that wants TLS.
+    pub(crate) fn wait_open(&mut self) {
+        self.wait_said("the ledger is open");
+    }
+
+    /// Waits until the log says something.
+    pub(crate) fn wait_said(&mut self, text: &str) {
+        wait_until(SOON, text, || {
+            if let Some(status) = self.ended() {
+                panic!("the daemon ended with {status}:\n{}", self.stderr());
+            }
+            self.stderr().contains(text).then_some(())
+        });
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
