@@ -96,7 +96,8 @@ impl WebFile {
 }
 
 fn read(mut root: YamlTable<'_>, folder: &Path) -> WebFile {
-    let tls = root.has("tls_server_config").then(|| root.table("tls_server_config"));
+    let has_tls = root.has("tls_server_config");
+    let tls = Some(root.table("tls_server_config")).filter(|_| has_tls);
     let tls = tls.and_then(|table| read_tls(table, folder));
     let headers = read_http(root.table("http_server_config"));
     let users = root.table("basic_auth_users").all(password_hash).into_iter().collect();

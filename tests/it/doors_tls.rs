@@ -96,7 +96,7 @@ fn a_renewed_certificate_is_shown_without_a_reload_and_a_broken_one_is_not() {
     work.file("server.crt", &renewed.certificate);
     assert_eq!(get(&new.pem).unwrap().status, 200);
     assert!(get(&old.pem).is_err());
-    assert!(daemon.stderr().contains("the certificates have changed and were read again"));
+    daemon.wait_said("the certificates have changed and were read again");
 }
 
 #[test]

@@ -173,7 +173,8 @@ fn the_daemon_set_has_no_rights_and_only_reads_logs() {
         let (name, path) = (mount["name"].as_str().unwrap(), mount["mountPath"].as_str().unwrap());
         let volume = volumes.iter().find(|volume| volume["name"].as_str() == Some(name));
         let volume = volume.unwrap_or_else(|| panic!("there is no volume {name}"));
-        let is_written = mount["readOnly"].as_bool() != Some(true);
+        let read_only = mount.as_mapping_get("readOnly").and_then(Yaml::as_bool);
+        let is_written = read_only != Some(true);
         assert_eq!(is_written, path == LEDGER, "{path}");
         if let Some(on_node) = volume.as_mapping_get("hostPath") {
             assert_eq!(on_node["path"].as_str(), Some(path));
