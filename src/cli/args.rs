@@ -71,6 +71,11 @@ pub enum Command {
         tollkeeper simulate --from -1h --out - | tollkeeper scan -\n\n\
         The same seed, times and rate give the same bytes on every machine.")]
     Simulate(SimulateArgs),
+    /// Print a config with every key, what it takes and its default
+    #[command(after_help = "Examples:\n  \
+        tollkeeper reference | less\n  \
+        tollkeeper reference > tollkeeper.toml")]
+    Reference,
     /// Print completions for a shell
     #[command(after_help = "Examples:\n  \
         tollkeeper completions bash > /etc/bash_completion.d/tollkeeper\n  \

@@ -1,4 +1,4 @@
-//! `tollkeeper completions` and `tollkeeper man`: made from the same description as the help.
+//! `tollkeeper completions`, `man` and `reference`: made from the same descriptions as the help and the checks.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -9,6 +9,7 @@ use clap_mangen::Man;
 
 use super::args::Args;
 use super::failure::Failure;
+use crate::config;
 
 /// Why the pages can't be written.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +25,10 @@ pub(super) fn completions(shell: Shell) -> Result<(), Failure> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Args::command(), "tollkeeper", &mut script);
     Ok(std::io::stdout().lock().write_all(&script)?)
+}
+
+pub(super) fn reference() -> Result<(), Failure> {
+    Ok(std::io::stdout().lock().write_all(config::reference().as_bytes())?)
 }
 
 pub(super) fn man(out: Option<&Path>) -> Result<(), Failure> {

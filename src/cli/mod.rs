@@ -40,6 +40,7 @@ pub fn run(args: Args) -> Result<(), Failure> {
         },
         Command::Alert(args) => alert::alert(&args.command),
         Command::Rules(args) => rules::rules(&args),
+        Command::Reference => manual::reference(),
         Command::Completions(args) => manual::completions(args.shell),
         Command::Man(args) => manual::man(args.out.as_deref()),
         Command::Simulate(args) => simulate::simulate(&args, clock::now),

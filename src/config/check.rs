@@ -37,7 +37,7 @@ impl Config {
     }
 }
 
-fn read(reader: &Reader<'_>, folder: &Path) -> Option<Config> {
+pub(super) fn read(reader: &Reader<'_>, folder: &Path) -> Option<Config> {
     let mut root = reader.root();
     let listen =
         root.parsed("listen", "an address such as `127.0.0.1:9478`", |text| text.parse().ok());

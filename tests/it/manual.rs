@@ -1,5 +1,6 @@
 //! What the program tells about itself: help, completions, manual pages.
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::support::daemon::{output_of, stdout_of, tollkeeper};
@@ -111,6 +112,15 @@ fn manual_pages_are_readable_by_man() {
         (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success() && warnings.is_empty(), "{warnings}");
     assert!(text.contains("tollkeeper run tollkeeper.toml"), "{text}");
+}
+
+#[test]
+fn the_shipped_reference_is_what_is_printed_and_is_a_config() {
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/reference.toml");
+    let printed = stdout_of(&["reference".as_ref()]);
+    let is_same = std::fs::read_to_string(&shipped).is_ok_and(|shipped| shipped == printed);
+    assert!(is_same, "the config has changed: tollkeeper reference > examples/reference.toml");
+    stdout_of(&["check".as_ref(), "config".as_ref(), shipped.as_os_str()]);
 }
 
 #[test]
