@@ -25,7 +25,8 @@ pub enum Command {
     /// Follow logs, keep the ledger, serve /metrics
     #[command(after_help = "Examples:\n  \
         tollkeeper run tollkeeper.toml\n  \
-        tollkeeper run '/var/log/bedrock/*.jsonl' --ledger /var/lib/tollkeeper")]
+        tollkeeper run '/var/log/bedrock/*.jsonl' --ledger /var/lib/tollkeeper\n  \
+        tollkeeper run tollkeeper.toml --listen 0.0.0.0:9478 --web.config.file web.yml")]
     Run(RunArgs),
     /// Read logs once and print tokens, dollars and throttles; keeps nothing
     #[command(after_help = "Examples:\n  \
@@ -101,6 +102,9 @@ pub struct RunArgs {
     /// Address to serve on; port 0 takes a free one [default: `listen` of the config, else 127.0.0.1:9478]
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub listen: Option<SocketAddr>,
+    /// Certificates and users, in the format of other exporters [default: `[web] config_file` of the config]
+    #[arg(long = "web.config.file", alias = "web-config-file", value_name = "FILE")]
+    pub web_file: Option<PathBuf>,
 }
 
 /// `tollkeeper scan`.

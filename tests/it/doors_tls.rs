@@ -1,8 +1,10 @@
 //! TLS: with and without certificates of the clients, renewed ones, and a real Prometheus.
 
+use std::io::Read as _;
 use std::path::PathBuf;
 
 use crate::doors::{basic, config, hash, start};
+use crate::support::daemon::{Daemon, run_arguments};
 use crate::support::http;
 use crate::support::servers::Prometheus;
 use crate::support::tls::{Authority, Pair, request};
@@ -35,6 +37,26 @@ fn who_trusts_the_authority_gets_an_answer_and_plain_http_gets_none() {
     assert!(http::request("GET", &address, "/metrics").is_err());
     assert_eq!(get(&[&bob], &authority.pem).unwrap().status, 200);
     assert!(daemon.stderr().contains("listening on https://"), "{}", daemon.stderr());
+}
+
+#[test]
+fn the_option_of_other_exporters_names_the_file_and_who_says_nothing_is_cut_off() {
+    let (work, authority) = (WorkDir::new("tls-option"), Authority::new());
+    let server = authority.issue("127.0.0.1");
+    files(&work, &server, "", "");
+    let log = work.join("logs/app.log");
+    let (ledger, web) = (work.join("ledger"), work.join("web.yml"));
+    let mut arguments = run_arguments(&log, &ledger).to_vec();
+    arguments.extend(["--web.config.file".as_ref(), web.as_os_str()]);
+    let mut daemon = Daemon::spawn(&arguments);
+    daemon.wait_open();
+    let address = daemon.address().unwrap();
+    let mut silent = http::connect(&address).unwrap();
+    silent.set_read_timeout(Some(SOON)).unwrap();
+    let answer = request("GET", &address, "/metrics", &[], &authority.pem, None).unwrap();
+    assert_eq!(answer.status, 200);
+    // The end of the connection, and not the deadline of the read.
+    assert_eq!(silent.read(&mut [0; 16]).unwrap(), 0);
 }
 
 #[test]
