@@ -149,6 +149,7 @@ fn series(number: u32) -> SeriesKey {
         principal: format!("role/{}", number / 10),
         attributes: vec![],
         context: ContextBand(0),
+        item: String::new(),
     }
 }
 

@@ -61,6 +61,21 @@ names! {
 }
 
 names! {
+    /// Which limit a throttled call ran into, by the wording of its error ("Too many requests, …",
+    /// "Too many tokens, …", "Too many tokens per day, …": seen in errors of Bedrock).
+    ThrottleKind {
+        /// Requests a minute.
+        Requests = "requests",
+        /// Tokens a minute.
+        Tokens = "tokens",
+        /// Tokens a day.
+        TokensPerDay = "tokens_per_day",
+        /// The log does not tell.
+        Unknown = "unknown",
+    }
+}
+
+names! {
     /// How the model was reached; prices and quotas depend on it.
     Route {
         /// In the region that was called.

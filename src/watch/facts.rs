@@ -40,6 +40,8 @@ pub struct Facts {
     pub unpriced_tokens: u64,
     /// Cost of priced tokens.
     pub cost: Usd,
+    /// What is paid by time, bytes or calls.
+    pub charge: Usd,
     /// What applications claim as cost.
     pub reported: Usd,
     /// What we compute for the calls whose cost was claimed.
@@ -67,6 +69,7 @@ impl Facts {
             output_tokens: row.tokens.get(TokenClass::Output),
             unpriced_tokens: row.unpriced.total(),
             cost: row.cost.0.into_iter().sum(),
+            charge: row.charge,
             reported: row.reported_cost,
             basis: row.reported_basis,
         }
@@ -75,7 +78,7 @@ impl Facts {
     /// Returns the part that budgets look at.
     pub fn sums(&self) -> Sums {
         Sums {
-            cost: self.cost,
+            cost: self.cost + self.charge,
             tokens: self.input_tokens + self.output_tokens,
             unpriced_tokens: self.unpriced_tokens,
             calls: self.calls.into(),
@@ -104,6 +107,7 @@ impl Facts {
         self.output_tokens += other.output_tokens;
         self.unpriced_tokens += other.unpriced_tokens;
         self.cost += other.cost;
+        self.charge += other.charge;
         self.reported += other.reported;
         self.basis += other.basis;
     }

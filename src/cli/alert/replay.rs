@@ -100,7 +100,7 @@ impl Calls {
                 _ => {}
             }
         }
-        for (group, at, amounts) in cells.finish() {
+        for (group, at, amounts, _) in cells.finish() {
             let series = self.number(&group.series);
             self.rows.entry((at, series)).or_default().merge(&Facts::of(&amounts.row(), limit));
         }
