@@ -65,6 +65,7 @@ mod tests {
             principal: "p".to_owned(),
             attributes: Vec::new(),
             context: ContextBand(0),
+            item: String::new(),
         }
     }
 
