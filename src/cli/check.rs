@@ -19,8 +19,9 @@ use crate::store::{LedgerStore, StoreError};
 
 pub(super) fn config(file: &Path) -> Result<(), Failure> {
     let config = load_config(file)?;
-    daemon::load_book(&config.price_files)?;
-    let text = format!(
+    let book = daemon::load_book(&config.price_files)?;
+    let (limits, exports) = daemon::load_limits(&config.quota)?;
+    let mut text = format!(
         "{}: {} source{}, {} mapped model{}, {} price file{}, {} alert \
          route{}: ok\n",
         file.display(),
@@ -33,6 +34,14 @@ pub(super) fn config(file: &Path) -> Result<(), Failure> {
         config.delivery.routes.len(),
         plural(config.delivery.routes.len()),
     );
+    for line in daemon::limits_told(&limits, &exports) {
+        text.push_str(&format!("{line}\n"));
+    }
+    for model in config.quota.models().filter(|model| !book.knows(model)) {
+        text.push_str(&format!(
+            "`{model}` in `[quota]` is no model of the price book; is it spelled right?\n"
+        ));
+    }
     Ok(std::io::stdout().lock().write_all(text.as_bytes())?)
 }
 

@@ -25,7 +25,10 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 
 pub use committer::CommitError;
-pub use open::{BookFileError, OpenError, load_book, open_ledger, read_text};
+pub use open::{
+    BookFileError, LimitsError, OpenError, limits_told, load_book, load_limits, open_ledger,
+    read_text,
+};
 pub use progress::LogLines;
 
 use self::committer::Books;
@@ -33,7 +36,7 @@ use self::pipeline::Pipeline;
 use self::published::Published;
 use self::signals::{Event, Signals};
 use crate::alert::{self, ReadEnvironment, Route, RouteErrors};
-use crate::config::Config;
+use crate::config::{Config, QuotaConfig};
 use crate::ledger::meter::Rules;
 use crate::price::Book;
 use crate::serve::{self, Doors};
@@ -60,6 +63,9 @@ pub enum DaemonError {
     /// A price file is wrong.
     #[error(transparent)]
     Prices(#[from] BookFileError),
+    /// A quota file is wrong.
+    #[error(transparent)]
+    Limits(#[from] LimitsError),
     /// A route of alerts is wrong.
     #[error(transparent)]
     Routes(#[from] RouteErrors),
@@ -124,6 +130,7 @@ async fn run_in(
     let signals = Signals::new(asked)
         .map_err(|source| DaemonError::System { what: "watch for signals", source })?;
     let book = Arc::new(load_book(&config.price_files)?);
+    tell_limits(&config.quota)?;
 
     let routes = alert::prepare(&config.delivery, environment)?;
     let published = Published::new();
@@ -207,13 +214,23 @@ async fn supervise(
 fn prepare(outside: &Outside<'_>) -> Result<(Config, Arc<Book>, Vec<Route>), String> {
     let config = (outside.reload)()?;
     let book = load_book(&config.price_files).map_err(|error| error.to_string())?;
+    tell_limits(&config.quota).map_err(|error| error.to_string())?;
     let routes =
         alert::prepare(&config.delivery, outside.environment).map_err(|error| error.to_string())?;
     Ok((config, Arc::new(book), routes))
 }
 
+/// Reads the limits, and logs what the files hold and what they lack.
+fn tell_limits(config: &QuotaConfig) -> Result<(), LimitsError> {
+    let (limits, exports) = load_limits(config)?;
+    for line in limits_told(&limits, &exports) {
+        tracing::info!("{line}");
+    }
+    Ok(())
+}
+
 fn describe_reload(old: &Config, new: &Config) -> String {
-    let mut text = "config and price files reloaded".to_owned();
+    let mut text = "config, price and quota files reloaded".to_owned();
     let later = [
         ("listen", old.listen != new.listen),
         ("[ledger] dir", old.ledger_dir != new.ledger_dir),

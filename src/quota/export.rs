@@ -358,3 +358,6 @@ impl fmt::Display for Export {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;
