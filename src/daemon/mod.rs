@@ -39,6 +39,7 @@ use crate::alert::{self, ReadEnvironment, Route, RouteErrors};
 use crate::config::{Config, QuotaConfig};
 use crate::ledger::meter::Rules;
 use crate::price::Book;
+use crate::quota::limits::Limits;
 use crate::serve::{self, Doors};
 
 /// How long the pipeline may take to drain and commit before we give up. What is not committed by
@@ -130,7 +131,7 @@ async fn run_in(
     let signals = Signals::new(asked)
         .map_err(|source| DaemonError::System { what: "watch for signals", source })?;
     let book = Arc::new(load_book(&config.price_files)?);
-    tell_limits(&config.quota)?;
+    let limits = limits(&config.quota)?;
 
     let routes = alert::prepare(&config.delivery, environment)?;
     let published = Published::new();
@@ -157,7 +158,7 @@ async fn run_in(
         "the ledger is open"
     );
     let rules = rules(&config, book, &books);
-    let pipeline = Pipeline::start(&config, rules, books, routes, &published)?;
+    let pipeline = Pipeline::start(&config, rules, limits, books, routes, &published)?;
     let outside = Outside { reload, environment };
     let result = supervise(config, pipeline, signals, &published, &outside).await;
     drop(stop_serving);
@@ -192,12 +193,12 @@ async fn supervise(
                 tracing::error!("the new config is wrong, the old one stays in force:\n{why}");
                 Err(why)
             }
-            Ok((new, book, routes)) => {
+            Ok(Prepared { config: new, book, limits, routes }) => {
                 let books = stop(pipeline).await?;
                 let text = describe_reload(&config, &new);
                 let rules = rules(&new, book, &books);
                 published.plan(&new);
-                pipeline = Pipeline::start(&new, rules, books, routes, published)?;
+                pipeline = Pipeline::start(&new, rules, limits, books, routes, published)?;
                 config = new;
                 tracing::info!("{text}");
                 Ok(text)
@@ -210,23 +211,31 @@ async fn supervise(
     }
 }
 
+/// What a new config needs, all of it found right.
+struct Prepared {
+    config: Config,
+    book: Arc<Book>,
+    limits: Arc<Limits>,
+    routes: Vec<Route>,
+}
+
 /// Makes everything ready that may be wrong about a new config.
-fn prepare(outside: &Outside<'_>) -> Result<(Config, Arc<Book>, Vec<Route>), String> {
+fn prepare(outside: &Outside<'_>) -> Result<Prepared, String> {
     let config = (outside.reload)()?;
     let book = load_book(&config.price_files).map_err(|error| error.to_string())?;
-    tell_limits(&config.quota).map_err(|error| error.to_string())?;
+    let limits = limits(&config.quota).map_err(|error| error.to_string())?;
     let routes =
         alert::prepare(&config.delivery, outside.environment).map_err(|error| error.to_string())?;
-    Ok((config, Arc::new(book), routes))
+    Ok(Prepared { config, book: Arc::new(book), limits, routes })
 }
 
 /// Reads the limits, and logs what the files hold and what they lack.
-fn tell_limits(config: &QuotaConfig) -> Result<(), LimitsError> {
+fn limits(config: &QuotaConfig) -> Result<Arc<Limits>, LimitsError> {
     let (limits, exports) = load_limits(config)?;
     for line in limits_told(&limits, &exports) {
         tracing::info!("{line}");
     }
-    Ok(())
+    Ok(Arc::new(limits))
 }
 
 fn describe_reload(old: &Config, new: &Config) -> String {

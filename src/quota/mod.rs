@@ -5,8 +5,14 @@
 //! not known is said, and never taken for "no limit". `data/` holds the shipped facts with their sources.
 
 mod exact;
+pub mod advice;
+pub mod explain;
 pub mod export;
+pub mod flow;
 pub mod kind;
+pub mod lane;
+#[cfg(test)]
+mod limiter;
 pub mod limits;
 mod model_text;
 pub mod names;
@@ -14,6 +20,7 @@ pub mod pool;
 pub mod settings;
 pub mod settle;
 pub mod shipped;
+pub mod tracker;
 
 #[cfg(test)]
 mod tests;
