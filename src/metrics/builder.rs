@@ -37,19 +37,6 @@ impl Family {
         self.samples.push(sample);
     }
 
-    /// Adds to the gauge that has the same labels, or a new one.
-    pub(super) fn add_to(&mut self, shared: &[LabelPair], own: Labels<'_>, value: f64) {
-        let wanted = labels(shared, own);
-        match self.samples.iter_mut().find(|sample| sample.get_label() == wanted) {
-            Some(sample) => {
-                let mut gauge = sample.get_gauge().clone();
-                gauge.set_value(gauge.get_value() + value);
-                sample.set_gauge(gauge);
-            }
-            None => self.add(shared, own, value),
-        }
-    }
-
     /// Adds a histogram whose bounds and sum are multiples of `1 / per_unit` of the exposed unit.
     #[expect(clippy::float_arithmetic, reason = "Prometheus values are floats")]
     pub(super) fn add_histogram(

@@ -1,11 +1,14 @@
 //! The families of quotas: limits, what is taken of them, and why calls were throttled.
 
+use std::collections::BTreeMap;
+
 use prometheus::proto::{LabelPair, MetricFamily};
 
 use super::builder::{Family, float, pair};
 use super::families::seconds;
 use super::names;
 use crate::model::series::PROVIDER_BEDROCK;
+use crate::quota::explain::{Confidence, Reason};
 use crate::quota::kind::QuotaKind;
 use crate::quota::tracker::PoolStatus;
 use crate::watch::evidence::WINDOWS;
@@ -43,9 +46,13 @@ pub(super) fn quotas(evaluation: &Evaluation) -> Vec<MetricFamily> {
         let kind = ("quota", QuotaKind::TokensPerMinute.as_str());
         reserved.add(&labels, &[kind], float(status.minute.reserved_peak));
         open.add(&labels, &[], float(status.minute.open_peak));
+        let mut reasons: BTreeMap<(Reason, Confidence), u64> = BTreeMap::new();
         for one in &status.explanations {
-            let own = [("reason", one.reason.as_str()), ("confidence", one.confidence.as_str())];
-            explained.add_to(&labels, &own, float(one.used.throttled));
+            *reasons.entry((one.reason, one.confidence)).or_default() += one.used.throttled;
+        }
+        for ((reason, confidence), calls) in reasons {
+            let own = [("reason", reason.as_str()), ("confidence", confidence.as_str())];
+            explained.add(&labels, &own, float(calls));
         }
     }
     [limit, used, peak, reserved, headroom, growth, exhaustion, open, explained]

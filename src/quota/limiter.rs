@@ -1,8 +1,10 @@
 //! A limiter as the Bedrock user guide describes it ("Token burndown"), for tests: it holds a call's reservation
 //! while the call is open and what it settled to for a minute afterwards, and counts calls and the tokens of the
-//! day. Nothing of it is shared with what it tests.
+//! day. It shares names with what it tests, and no arithmetic.
 
 use std::collections::VecDeque;
+
+use super::explain::Reason;
 
 /// Limits of one pool.
 #[derive(Clone, Copy, Debug)]
@@ -32,17 +34,6 @@ pub(super) struct Ask {
     pub(super) input: u64,
     pub(super) output: u64,
     pub(super) max_tokens: u64,
-}
-
-/// Why a call was refused: everything that stood against it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Refusal {
-    pub(super) requests: bool,
-    pub(super) daily: bool,
-    /// The tokens that calls use in the end were too many already.
-    pub(super) settled: bool,
-    /// They were not, but what is held for open calls was.
-    pub(super) reservation: bool,
 }
 
 /// See the module.
@@ -92,8 +83,8 @@ impl Limiter {
         }
     }
 
-    /// Lets a call begin, or says why not.
-    pub(super) fn ask(&mut self, ask: Ask) -> Result<(), Refusal> {
+    /// Lets a call begin, or returns everything that stands against it.
+    pub(super) fn ask(&mut self, ask: Ask) -> Result<(), Vec<Reason>> {
         self.advance(ask.at_ms);
         let rules = self.rules;
         let held: u64 = self.open.iter().map(|open| open.input + open.max_tokens).sum();
@@ -101,16 +92,20 @@ impl Limiter {
         let settled: u64 = self.ended.iter().map(|(_, settled)| settled).sum();
         let will_settle: u64 = self.open.iter().map(|open| self.settled(open)).sum();
         let used = settled + will_settle + self.settled(&ask);
-        let refusal = Refusal {
-            requests: self.begun.len() as u64 >= rules.requests_per_minute,
-            daily: self.day + held + need > rules.tokens_per_day,
-            settled: used > rules.tokens_per_minute,
-            reservation: used <= rules.tokens_per_minute
-                && settled + held + need > rules.tokens_per_minute,
-        };
-        let is_over_tokens = settled + held + need > rules.tokens_per_minute;
-        if refusal.requests || refusal.daily || is_over_tokens {
-            return Err(refusal);
+        let mut against = Vec::new();
+        if self.begun.len() as u64 >= rules.requests_per_minute {
+            against.push(Reason::Requests);
+        }
+        if self.day + held + need > rules.tokens_per_day {
+            against.push(Reason::Daily);
+        }
+        if settled + held + need > rules.tokens_per_minute {
+            // Either what calls use in the end was too much already, or only what is held for them.
+            let is_used_up = used > rules.tokens_per_minute;
+            against.push(if is_used_up { Reason::Settled } else { Reason::Reservation });
+        }
+        if !against.is_empty() {
+            return Err(against);
         }
         self.open.push(ask);
         self.begun.push_back(ask.at_ms);

@@ -4,8 +4,8 @@
 //! hand it the text), read a clock, or apply a limit to another model, route or account than its own: what is
 //! not known is said, and never taken for "no limit". `data/` holds the shipped facts with their sources.
 
-mod exact;
 pub mod advice;
+mod exact;
 pub mod explain;
 pub mod export;
 pub mod flow;
@@ -20,6 +20,7 @@ pub mod pool;
 pub mod settings;
 pub mod settle;
 pub mod shipped;
+pub mod status;
 pub mod tracker;
 
 #[cfg(test)]

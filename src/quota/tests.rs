@@ -142,7 +142,7 @@ fn an_export_without_arn_is_of_the_account_and_region_that_the_config_names() {
     ] {
         let text =
             page(&[format!(r#"{{"QuotaArn":"{arn}","QuotaCode":"L-F4DDD3EB","Value":9.0}}"#)]);
-        assert_eq!(read(&text, &settings).skipped[0].why, Why::NoPlace, "{arn}");
+        assert_eq!(read(&text, &settings).skipped[0].why, Why::BadArn, "{arn}");
     }
 }
 
@@ -257,6 +257,21 @@ fn of_contradicting_exports_the_smaller_limit_counts_and_is_told() {
         );
     }
     assert_eq!(limits(Settings::default(), &[large.clone(), large]).conflicts(), []);
+    let account = |file: &str, value: &str| Export {
+        file: file.to_owned(),
+        ..read(
+            &page(&[quota("L-1", "Cross-Model Account-Level Tokens Per Day", value)]),
+            &Settings::default(),
+        )
+    };
+    let limits = limits(Settings::default(), &[account("a.json", "5.0"), account("b.json", "0.0")]);
+    let found = limits.account_tokens_per_day(ACCOUNT, "us-east-1");
+    assert_eq!(told(found), Some((0, "service_quotas")));
+    assert_eq!(
+        limits.conflicts()[0].to_string(),
+        "`b.json` and `a.json` give 0 and 5 as tokens_per_day of the account (us-east-1); the smaller one, 0, \
+         counts"
+    );
 }
 
 #[test]

@@ -8,11 +8,12 @@ use super::explain::{Case, Explanation, PoolLimits, explain};
 use super::flow::{Flow, MinuteUse, Toll};
 use super::kind::QuotaKind;
 use super::lane::Lane;
-use super::limits::{Limit, Limits};
+use super::limits::Limits;
 use super::pool::Pool;
+use super::status::{QuotaStatus, mean, quota, slope};
 use crate::ledger::counts::Counts;
 use crate::ledger::delta::SeriesId;
-use crate::ledger::inflight::{Inflight, OPEN_SECONDS_MAX};
+use crate::ledger::inflight::{Inflight, OPEN_SECONDS_MAX, Settled};
 use crate::ledger::rollup::{Bucket, Level};
 use crate::model::names::ThrottleKind;
 use crate::model::series::SeriesKey;
@@ -57,25 +58,6 @@ pub struct QuotaPart {
     pub told: Counts<ThrottleKind>,
 }
 
-/// One quota of a pool.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct QuotaStatus {
-    /// Of what.
-    pub kind: QuotaKind,
-    /// The limit, if any is known.
-    pub limit: Option<Limit>,
-    /// What the last full minute used of it, or the day so far.
-    pub used: u64,
-    /// The most that was taken of it at once, with reservations: what is compared with the limit.
-    pub peak: u64,
-    /// What is left of the limit, 0 to 1.
-    pub headroom: Option<f64>,
-    /// By how much `used` grows a minute.
-    pub slope: f64,
-    /// When the limit is reached if it goes on so; none if it does not grow.
-    pub exhausted: Option<UnixMillis>,
-}
-
 /// Where a pool stands.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PoolStatus {
@@ -96,6 +78,14 @@ pub struct Tracker {
     members: BTreeMap<SeriesId, Member>,
     refused: u64,
     newest: UnixMillis,
+}
+
+impl Known {
+    /// Returns what calls of a day settled to.
+    fn day_settled(&self, day: UnixMillis, toll: Toll) -> u64 {
+        let (input, output) = self.days.get(&day).copied().unwrap_or_default();
+        toll.taken(&Settled { input, output })
+    }
 }
 
 impl Tracker {
@@ -203,7 +193,7 @@ impl Tracker {
             .map(|back| known.flow.minute(minute.plus(-LOOK_BACK_MS + back * MINUTE_MS)));
         let minutes: Vec<MinuteUse> = minutes.collect();
         let slope = |of: fn(&MinuteUse) -> u64| slope(&minutes, of);
-        let day = self.day_settled(pool, known, limits, now.floor(DAY_MS), now);
+        let day = known.day_settled(now.floor(DAY_MS), toll(limits, pool, now));
         let settled_slope = slope(|used| used.settled);
         let kinds = [
             (QuotaKind::TokensPerMinute, used.settled, used.use_peak, settled_slope),
@@ -230,18 +220,6 @@ impl Tracker {
         }
     }
 
-    fn day_settled(
-        &self,
-        pool: &Pool,
-        known: &Known,
-        limits: &Limits,
-        day: UnixMillis,
-        at: UnixMillis,
-    ) -> u64 {
-        let (input, output) = known.days.get(&day).copied().unwrap_or_default();
-        input.saturating_add(output.saturating_mul(limits.burndown(&pool.model, at).into()))
-    }
-
     fn explain(
         &self,
         pool: &Arc<Pool>,
@@ -264,14 +242,15 @@ impl Tracker {
                 lanes.entry(principal).or_insert_with(|| Lane { principal, minutes: Vec::new() });
             lane.minutes.extend(own);
         }
+        let toll = toll(limits, pool, minute);
         let lanes: Vec<Lane<'_>> =
             lanes.into_values().filter(|lane| !lane.minutes.is_empty()).collect();
         explain(&Case {
             minute,
             limits: limits_of(limits, pool),
-            toll: toll(limits, pool, minute),
+            toll,
             lanes: &lanes,
-            day_settled: self.day_settled(pool, known, limits, minute.floor(DAY_MS), minute),
+            day_settled: known.day_settled(minute.floor(DAY_MS), toll),
             told: &told,
         })
     }
@@ -292,52 +271,4 @@ pub fn limits_of(limits: &Limits, pool: &Pool) -> PoolLimits {
         tokens_per_day: limits.get(pool, QuotaKind::TokensPerDay),
         requests_per_minute: limits.get(pool, QuotaKind::RequestsPerMinute),
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "ratios are for people")]
-fn quota(
-    kind: QuotaKind,
-    limit: Option<Limit>,
-    used: u64,
-    peak: u64,
-    slope: f64,
-    at: UnixMillis,
-) -> QuotaStatus {
-    let value = limit.map(|limit| limit.value as f64);
-    let most = used.max(peak) as f64;
-    let headroom = value.map(|value| if value > 0.0 { (1.0 - most / value).max(0.0) } else { 0.0 });
-    let exhausted = value.and_then(|value| {
-        let left = value - used as f64;
-        if left <= 0.0 {
-            return Some(at);
-        }
-        let ms = left / slope * MINUTE_MS as f64;
-        // More than a day ahead is no more than a guess, and the limit of a day begins anew with the next one.
-        let most = match kind {
-            QuotaKind::TokensPerDay => at.floor(DAY_MS).0 + DAY_MS - at.0,
-            QuotaKind::TokensPerMinute | QuotaKind::RequestsPerMinute => DAY_MS,
-        };
-        (slope > 0.0 && ms < most as f64).then(|| at.plus(ms as i64))
-    });
-    QuotaStatus { kind, limit, used, peak, headroom, slope, exhausted }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "slopes are for people")]
-fn mean(minutes: &[MinuteUse], of: fn(&MinuteUse) -> u64) -> f64 {
-    let sum: u64 = minutes.iter().map(of).sum();
-    sum as f64 / minutes.len().max(1) as f64
-}
-
-/// Returns by how much a minute grows over the one before: the least squares line.
-#[expect(clippy::cast_precision_loss, reason = "slopes are for people")]
-fn slope(minutes: &[MinuteUse], of: fn(&MinuteUse) -> u64) -> f64 {
-    let count = minutes.len() as f64;
-    let middle = (count - 1.0) / 2.0;
-    let (mut over, mut under) = (0.0, 0.0);
-    for (place, minute) in minutes.iter().enumerate() {
-        let from_middle = place as f64 - middle;
-        over += from_middle * of(minute) as f64;
-        under += from_middle * from_middle;
-    }
-    if under > 0.0 { over / under } else { 0.0 }
 }

@@ -107,6 +107,39 @@ fn what_is_not_known_is_told_and_is_no_limit_of_anything() {
 }
 
 #[test]
+fn a_known_code_keeps_its_meaning_under_a_name_in_new_words_but_not_under_another_meaning() {
+    for (code, name, is_limit) in [
+        ("L-F4DDD3EB", "", true),
+        ("L-F4DDD3EB", "Something about tokens", true),
+        ("L-F4DDD3EB", "InvokeModel tokens per minute for Anthropic Claude Sonnet 4.5", true),
+        ("L-F4DDD3EB", "Cross-Region InvokeModel tokens per minute for Claude Sonnet 4.5", true),
+        ("L-F4DDD3EB", "On-demand InvokeModel tokens per minute for Claude Sonnet 4.5", false),
+        (
+            "L-F4DDD3EB",
+            "Cross-region model inference requests per minute for Claude Sonnet 4.5",
+            false,
+        ),
+        (
+            "L-F4DDD3EB",
+            "Cross-region InvokeModel tokens per minute for Claude Sonnet 4.5 1M Context Length",
+            false,
+        ),
+        (
+            "L-F4DDD3EB",
+            "Cross-region model inference tokens per minute for Claude Haiku 4.5",
+            false,
+        ),
+        ("L-F4DDD3EB", "Cross-Model Account-Level Tokens Per Day", false),
+        ("L-381AD9EE", "Model invocation max tokens per day for Claude Sonnet 4.5", false),
+    ] {
+        let export = read(&page(&[quota(code, name, "5.0")]), &Settings::default());
+        assert_eq!(export.limits.len(), usize::from(is_limit), "{name}");
+        let told = export.skipped.first().map(|skipped| skipped.why);
+        assert_eq!(told, (!is_limit).then_some(Why::Disagree), "{name}");
+    }
+}
+
+#[test]
 fn a_value_is_a_whole_number_or_is_told() {
     let name = "On-demand model inference tokens per minute for Amazon Nova Lite";
     for (value, expected) in [
