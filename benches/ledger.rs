@@ -13,12 +13,14 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Instant;
 
-use tollkeeper::ledger::batch::{Entry, Group, Rated, RatedBatch};
+use tollkeeper::ledger::batch::{Entry, Group, OutputLimit, Rated, RatedBatch};
 use tollkeeper::ledger::position::{LogId, LogPosition, Mark};
 use tollkeeper::ledger::rollup::{HourCuts, Level, Retention};
 use tollkeeper::ledger::state::{Ledger, Settings};
 use tollkeeper::model::money::Usd;
-use tollkeeper::model::names::{Approximations, Operation, Outcome, RecordKind, Route, Tier};
+use tollkeeper::model::names::{
+    Approximations, Operation, Outcome, RecordKind, Route, ThrottleKind, Tier,
+};
 use tollkeeper::model::series::{ContextBand, SeriesKey};
 use tollkeeper::model::span::Span;
 use tollkeeper::model::time::{DAY_MS, HOUR_MS, UnixMillis};
@@ -207,6 +209,7 @@ fn group(number: u32) -> Arc<Group> {
             principal: format!("role/service-{number}"),
             attributes: vec![],
             context: ContextBand(0),
+            item: String::new(),
         },
         model_id: String::new(),
         card: RateCard {
@@ -231,6 +234,8 @@ fn entry(place: u32, from: u64, at: UnixMillis) -> Entry {
         outcome: Outcome::Ok,
         error_code: None,
         retries_exhausted: None,
+        throttle: ThrottleKind::Unknown,
+        output_limit: OutputLimit::Tokens(100),
         stop_reason: None,
         empty: false,
         tokens: ByClass([4_502, 1_000, 0, 0, 0, 128]),

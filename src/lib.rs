@@ -22,6 +22,7 @@ pub mod model;
 pub mod decode;
 pub mod price;
 pub mod ledger;
+pub mod quota;
 pub mod budget;
 pub mod watch;
 pub mod secret;

@@ -25,6 +25,7 @@ pub(super) fn key(principal: &str, model: &str, attributes: &[(&str, &str)]) -> 
         principal: principal.to_owned(),
         attributes: attributes.iter().map(owned).collect(),
         context: ContextBand(0),
+        item: String::new(),
     }
 }
 

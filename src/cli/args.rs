@@ -48,6 +48,12 @@ pub enum Command {
         kubectl logs deploy/chat | tollkeeper doctor -\n\n\
         Text of a log is never shown. The daemon may go on running.")]
     Doctor(DoctorArgs),
+    /// Show what calls take of AWS's quotas, and why calls were throttled
+    #[command(after_help = "Examples:\n  \
+        tollkeeper quota --config tollkeeper.toml\n  \
+        tollkeeper quota --ledger /var/lib/tollkeeper --at 2026-06-01T12:34:00Z\n\n\
+        The last ten minutes before the newest record, or before `--at`, are explained.")]
+    Quota(QuotaArgs),
     /// Check a config file or a ledger
     #[command(after_help = "Examples:\n  \
         tollkeeper check config tollkeeper.toml\n  \
@@ -105,6 +111,23 @@ pub struct RunArgs {
     /// Certificates and users, in the format of other exporters [default: `[web] config_file` of the config]
     #[arg(long = "web.config.file", alias = "web-config-file", value_name = "FILE")]
     pub web_file: Option<PathBuf>,
+}
+
+/// `tollkeeper quota`.
+#[derive(Debug, clap::Args)]
+pub struct QuotaArgs {
+    /// Take the ledger and `[quota]` from this config file
+    #[arg(long, value_name = "CONFIG.toml")]
+    pub config: Option<PathBuf>,
+    /// Folder of the ledger [default: `[ledger] dir` of the config]
+    #[arg(long, value_name = "DIR")]
+    pub ledger: Option<PathBuf>,
+    /// The time to look at [default: that of the newest record]
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<String>,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = TextFormat::Text)]
+    pub format: TextFormat,
 }
 
 /// `tollkeeper scan`.

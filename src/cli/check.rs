@@ -20,9 +20,10 @@ use crate::store::{LedgerStore, StoreError};
 
 pub(super) fn config(file: &Path) -> Result<(), Failure> {
     let config = load_config(file)?;
-    daemon::load_book(&config.price_files)?;
+    let book = daemon::load_book(&config.price_files)?;
+    let (limits, exports) = daemon::load_limits(&config.quota)?;
     serve::read_file(&config.web)?;
-    let text = format!(
+    let mut text = format!(
         "{}: {} source{}, {} mapped model{}, {} price file{}, {} alert \
          route{}: ok\n",
         file.display(),
@@ -35,6 +36,14 @@ pub(super) fn config(file: &Path) -> Result<(), Failure> {
         config.delivery.routes.len(),
         plural(config.delivery.routes.len()),
     );
+    for line in daemon::limits_told(&limits, &exports) {
+        text.push_str(&format!("{line}\n"));
+    }
+    for model in config.quota.models().filter(|model| !book.knows(model)) {
+        text.push_str(&format!(
+            "`{model}` in `[quota]` is no model of the price book; is it spelled right?\n"
+        ));
+    }
     Ok(std::io::stdout().lock().write_all(text.as_bytes())?)
 }
 
@@ -57,16 +66,20 @@ pub(super) fn ledger(args: &CheckLedgerArgs) -> Result<(), Failure> {
     }
 }
 
-/// Opens the ledger as it is: nothing is made anew or moved aside.
 fn examine(dir: &Path) -> Result<(Ledger, Report), StoreError> {
+    let (store, ledger) = open_as_it_is(dir)?;
+    let report = verify(&store, &ledger)?;
+    Ok((ledger, report))
+}
+
+/// Opens the ledger as it is: nothing is made anew or moved aside.
+pub(super) fn open_as_it_is(dir: &Path) -> Result<(LedgerStore, Ledger), StoreError> {
     if !dir.join("db").exists() {
         return Err(StoreError::Missing { dir: dir.to_owned() });
     }
     let engine = SledEngine::open(dir)?;
     let fresh = Identity { seed: 0, created: clock::now() };
-    let (store, ledger) = LedgerStore::open(Box::new(engine), SETTINGS_DEFAULT, fresh)?;
-    let report = verify(&store, &ledger)?;
-    Ok((ledger, report))
+    LedgerStore::open(Box::new(engine), SETTINGS_DEFAULT, fresh)
 }
 
 fn text(ledger: &Ledger, report: &Report) -> String {

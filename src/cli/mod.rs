@@ -13,6 +13,7 @@ mod failure;
 mod find;
 mod input;
 mod manual;
+mod quota;
 mod rules;
 mod run;
 mod scan;
@@ -39,6 +40,7 @@ pub fn run(args: Args) -> Result<(), Failure> {
             CheckCommand::Ledger(args) => check::ledger(&args),
         },
         Command::Alert(args) => alert::alert(&args.command),
+        Command::Quota(args) => quota::quota(&args, clock::now()),
         Command::Rules(args) => rules::rules(&args),
         Command::Reference => manual::reference(),
         Command::Completions(args) => manual::completions(args.shell),

@@ -6,6 +6,7 @@ use super::budget;
 use super::conditions;
 use super::format;
 use super::problem::Problems;
+use super::quota;
 use super::route;
 use super::section::{Reader, Section};
 use super::web;
@@ -71,6 +72,7 @@ pub(super) fn read(reader: &Reader<'_>, folder: &Path) -> Option<Config> {
     let mut prices = root.section("prices");
     let price_files = prices.texts("files").unwrap_or_default();
     prices.finish();
+    let quota = quota::read(&mut root, folder);
     let budgets = budget::read(&mut root, &shown.attributes, retention);
     let mut alerts = root.section("alerts");
     let delivery = route::read(&mut alerts, folder);
@@ -98,6 +100,7 @@ pub(super) fn read(reader: &Reader<'_>, folder: &Path) -> Option<Config> {
         models,
         formats,
         price_files: price_files.iter().map(|file| folder.join(file)).collect(),
+        quota,
         budgets,
         rules,
         delivery,

@@ -26,7 +26,10 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 
 pub use committer::CommitError;
-pub use open::{BookFileError, OpenError, load_book, open_ledger, read_text};
+pub use open::{
+    BookFileError, LimitsError, OpenError, limits_told, load_book, load_limits, open_ledger,
+    read_text,
+};
 pub use progress::LogLines;
 
 use self::committer::Books;
@@ -34,9 +37,10 @@ use self::pipeline::Pipeline;
 use self::published::Published;
 use self::signals::{Event, Signals};
 use crate::alert::{self, Route, RouteErrors};
-use crate::config::Config;
+use crate::config::{Config, QuotaConfig};
 use crate::ledger::meter::Rules;
 use crate::price::Book;
+use crate::quota::limits::Limits;
 use crate::secret::ReadEnvironment;
 use crate::serve::{self, Doors, Lock, LockError};
 
@@ -48,14 +52,6 @@ const STOP_DEADLINE: Duration = Duration::from_secs(10);
 struct Outside<'o> {
     reload: &'o Reload,
     environment: ReadEnvironment,
-}
-
-/// What a reload puts in the place of the old.
-struct Ready {
-    config: Config,
-    book: Arc<Book>,
-    routes: Vec<Route>,
-    lock: Arc<Lock>,
 }
 
 /// Reads the config again; the error is for a person.
@@ -70,6 +66,9 @@ pub enum DaemonError {
     /// A price file is wrong.
     #[error(transparent)]
     Prices(#[from] BookFileError),
+    /// A quota file is wrong.
+    #[error(transparent)]
+    Limits(#[from] LimitsError),
     /// A route of alerts is wrong.
     #[error(transparent)]
     Routes(#[from] RouteErrors),
@@ -139,6 +138,7 @@ async fn run_in(
     let signals = Signals::new(asked)
         .map_err(|source| DaemonError::System { what: "watch for signals", source })?;
     let book = Arc::new(load_book(&config.price_files)?);
+    let limits = limits(&config.quota)?;
 
     let routes = alert::prepare(&config.delivery, environment)?;
     let published = Published::new(Arc::clone(&lock));
@@ -172,7 +172,7 @@ async fn run_in(
         "the ledger is open"
     );
     let rules = rules(&config, book, &books);
-    let pipeline = Pipeline::start(&config, rules, books, routes, &published)?;
+    let pipeline = Pipeline::start(&config, rules, limits, books, routes, &published)?;
     let outside = Outside { reload, environment };
     let result = supervise(config, pipeline, signals, &published, &outside).await;
     drop(stop_serving);
@@ -207,13 +207,13 @@ async fn supervise(
                 tracing::error!("the new config is wrong, the old one stays in force:\n{why}");
                 Err(why)
             }
-            Ok(Ready { config: new, book, routes, lock }) => {
+            Ok(Prepared { config: new, book, limits, routes, lock }) => {
                 let books = stop(pipeline).await?;
                 let text = describe_reload(&config, &new);
                 let rules = rules(&new, book, &books);
                 published.plan(&new);
                 published.locks.send_replace(lock);
-                pipeline = Pipeline::start(&new, rules, books, routes, published)?;
+                pipeline = Pipeline::start(&new, rules, limits, books, routes, published)?;
                 config = new;
                 tracing::info!("{text}");
                 Ok(text)
@@ -226,14 +226,24 @@ async fn supervise(
     }
 }
 
+/// What a new config needs, all of it found right.
+struct Prepared {
+    config: Config,
+    book: Arc<Book>,
+    limits: Arc<Limits>,
+    routes: Vec<Route>,
+    lock: Arc<Lock>,
+}
+
 /// Makes everything ready that may be wrong about a new config.
-fn prepare(outside: &Outside<'_>) -> Result<Ready, String> {
+fn prepare(outside: &Outside<'_>) -> Result<Prepared, String> {
     let config = (outside.reload)()?;
     let book = load_book(&config.price_files).map_err(|error| chain_text(&error))?;
+    let limits = limits(&config.quota).map_err(|error| chain_text(&error))?;
     let routes = alert::prepare(&config.delivery, outside.environment)
         .map_err(|error| chain_text(&error))?;
     let lock = Lock::new(&config.web, outside.environment).map_err(|error| chain_text(&error))?;
-    Ok(Ready { config, book: Arc::new(book), routes, lock: Arc::new(lock) })
+    Ok(Prepared { config, book: Arc::new(book), limits, routes, lock: Arc::new(lock) })
 }
 
 /// Returns an error and why, a line each.
@@ -247,8 +257,17 @@ fn chain_text(error: &dyn std::error::Error) -> String {
     text
 }
 
+/// Reads the limits, and logs what the files hold and what they lack.
+fn limits(config: &QuotaConfig) -> Result<Arc<Limits>, LimitsError> {
+    let (limits, exports) = load_limits(config)?;
+    for line in limits_told(&limits, &exports) {
+        tracing::info!("{line}");
+    }
+    Ok(Arc::new(limits))
+}
+
 fn describe_reload(old: &Config, new: &Config) -> String {
-    let mut text = "config, price and web files reloaded".to_owned();
+    let mut text = "config, price, quota and web files reloaded".to_owned();
     let later = [
         ("listen", old.listen != new.listen),
         ("[ledger] dir", old.ledger_dir != new.ledger_dir),

@@ -29,6 +29,7 @@ use crate::decode::{Decoder, Item};
 use crate::ledger::alerts::AlertChange;
 use crate::ledger::meter::Rules;
 use crate::model::names::Reject;
+use crate::quota::limits::Limits;
 use crate::source::file::bell::{Bell, Ring};
 use crate::source::file::{FileSource, LogIds};
 use crate::watch::lookout::Lookout;
@@ -55,6 +56,7 @@ impl Pipeline {
     pub(super) fn start(
         config: &Config,
         rules: Rules,
+        limits: Arc<Limits>,
         books: Books,
         routes: Vec<Route>,
         published: &Published,
@@ -62,6 +64,7 @@ impl Pipeline {
         let lookout = Lookout::new(
             config.rules,
             config.budgets.as_slice().into(),
+            limits,
             books.ledger.horizons(),
             books.ledger.alerts().states(),
         );

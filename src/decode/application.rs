@@ -32,6 +32,7 @@ const LATENCIES: &[Field] =
     &[Field::AppLatency, Field::AppLatencyCamel, Field::AppDuration, Field::AppLatencyPascal];
 const ACCOUNTS: &[Field] = &[Field::AppAccountId, Field::AccountId];
 const REGIONS: &[Field] = &[Field::Region, Field::AppRegion];
+const OUTPUT_LIMITS: &[Field] = &[Field::AppMaxTokens];
 const FIRST_TOKENS: &[Field] = &[Field::AppFirstToken, Field::AppTimeToFirstToken];
 /// What the application claims that the call cost.
 pub(super) const CLAIM: Field = Field::AppEstimate;
@@ -55,6 +56,7 @@ const ERRORS: &[Field] = &[
 const RARE: FieldSet = FieldSet::of(STOP_REASONS)
     .union(FieldSet::of(LATENCIES))
     .union(FieldSet::of(FIRST_TOKENS))
+    .union(FieldSet::of(OUTPUT_LIMITS))
     .union(FieldSet::of(CALLERS))
     .union(FieldSet::of(ACCOUNTS))
     .union(FieldSet::of(REGIONS))
@@ -113,6 +115,7 @@ pub(super) fn invocation<'l>(draft: &mut Draft<'_, 'l>) -> Result<Invocation<'l>
             .hint(Field::AppReasoning)
             .map_or(0, |reasoning| reasoning.min(usage.tokens.get(TokenClass::Output))),
         has_output_count: usage.has_output,
+        max_tokens: rare(OUTPUT_LIMITS).iter().find_map(|&field| draft.hint(field)),
         latency_ms: first_millis(draft, rare(LATENCIES)),
         first_byte_ms: first_millis(draft, rare(FIRST_TOKENS)),
         reported_cost: draft.raw(CLAIM).and_then(scalar::dollars),
@@ -153,15 +156,14 @@ pub(super) fn error(draft: &Draft<'_, '_>) -> Option<ErrorClass> {
             }
         };
         if let Some(class) = class {
-            let retries_exhausted = class.retries_exhausted.or_else(|| retries_exhausted(draft));
-            return Some(ErrorClass { retries_exhausted, ..class });
+            return Some(detailed(draft, class));
         }
     }
     status.or(is_failed.then_some(ErrorClass::UNKNOWN))
 }
 
-/// Returns how many retries a failed call had: the text tells it that stands beside the code.
-fn retries_exhausted(draft: &Draft<'_, '_>) -> Option<u32> {
+/// Returns the class with what the text tells that stands beside the code.
+fn detailed(draft: &Draft<'_, '_>, class: ErrorClass) -> ErrorClass {
     const TEXTS: &[Field] = &[
         Field::AppErrorMessage,
         Field::AppExceptionMessage,
@@ -170,7 +172,8 @@ fn retries_exhausted(draft: &Draft<'_, '_>) -> Option<u32> {
         Field::EventMessage,
         Field::ShortMessage,
     ];
-    TEXTS.iter().find_map(|&field| error_class::retries_exhausted(&draft.text(field)?))
+    let texts = TEXTS.iter().filter_map(|&field| draft.text(field));
+    texts.fold(class, |class, text| class.detailed_by(&text))
 }
 
 /// Tells whether a value stands for no error.

@@ -8,7 +8,9 @@ use super::draft::{Draft, set_cache_writes};
 use super::paths::Field;
 use super::{Approximations, Invocation, Reject};
 use crate::model::error_class::{self, ErrorClass};
-use crate::model::names::{Approximation, Operation, Outcome, RecordKind, StopReason, Tier};
+use crate::model::names::{
+    Approximation, Operation, Outcome, RecordKind, StopReason, ThrottleKind, Tier,
+};
 use crate::model::tokens::{TokenClass, TokenCounts};
 
 /// Returns the call that a record tells of.
@@ -44,10 +46,12 @@ pub(super) fn invocation<'l>(draft: &mut Draft<'_, 'l>) -> Result<Invocation<'l>
             .map_or(0, |reasoning| reasoning.min(tokens.get(TokenClass::Output))),
         has_output_count: output.is_some(),
         max_tokens: draft.hint(Field::MaxTokens),
+        has_prompt: draft.has(Field::Prompt),
         tier,
         outcome: outcome(draft, error, stop_reason),
         error_code: error.map(|error| error.code),
         retries_exhausted: None,
+        throttle: error.map_or(ThrottleKind::Unknown, |error| error.throttle),
         stop_reason,
         latency_ms: draft.first_hint(&[Field::Latency, Field::MetricsLatency]),
         first_byte_ms: draft.hint(Field::MetricsFirstByte),

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::model::error_class::ErrorClass;
 use crate::model::money::Usd;
 use crate::model::names::{
-    Approximations, ErrorCode, Operation, Outcome, RecordKind, StopReason, Tier,
+    Approximations, ErrorCode, Operation, Outcome, RecordKind, StopReason, ThrottleKind, Tier,
 };
 use crate::model::time::UnixMillis;
 use crate::model::tokens::TokenCounts;
@@ -47,6 +47,8 @@ pub struct Invocation<'l> {
     pub has_output_count: bool,
     /// The limit on output that the request asked for.
     pub max_tokens: Option<u64>,
+    /// Whether the log holds the request's body, so that a limit which is not there was not asked for.
+    pub has_prompt: bool,
     /// Tier that served the call (or was asked for, see `approximations`).
     pub tier: Tier,
     /// How the call ended.
@@ -56,6 +58,8 @@ pub struct Invocation<'l> {
     /// Retries that the client made before it gave up, where the log tells. Each of them was an
     /// attempt more.
     pub retries_exhausted: Option<u32>,
+    /// Which limit a throttled call ran into, where the log tells.
+    pub throttle: ThrottleKind,
     /// Why the model stopped.
     pub stop_reason: Option<StopReason>,
     /// Duration of the call in milliseconds.
@@ -87,10 +91,12 @@ impl<'l> Invocation<'l> {
             reasoning_tokens: 0,
             has_output_count: false,
             max_tokens: None,
+            has_prompt: false,
             tier: Tier::Standard,
             outcome: Outcome::Ok,
             error_code: None,
             retries_exhausted: None,
+            throttle: ThrottleKind::Unknown,
             stop_reason: None,
             latency_ms: None,
             first_byte_ms: None,
@@ -107,6 +113,7 @@ impl<'l> Invocation<'l> {
             outcome: error.map_or(without_error, |error| error.outcome),
             error_code: error.map(|error| error.code),
             retries_exhausted: error.and_then(|error| error.retries_exhausted),
+            throttle: error.map_or(ThrottleKind::Unknown, |error| error.throttle),
             stop_reason,
             ..self
         }

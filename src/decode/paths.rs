@@ -32,6 +32,8 @@ pub(super) enum Field {
     Output,
     /// The request's limit on output tokens.
     MaxTokens,
+    /// That there is a prompt: the log holds the request's body. It is never read.
+    Prompt,
     /// The tier that the request asked for.
     TierAsked,
     /// The tier that served.
@@ -121,6 +123,7 @@ pub(super) enum Field {
     FlatTotalCamel,
     FlatCacheReadCamel,
     FlatCacheWriteCamel,
+    AppMaxTokens,
     AppStopReason,
     AppFinishReason,
     AppStopReasonCamel,

@@ -7,7 +7,8 @@ use super::counts::Counts;
 use super::histogram::Histogram;
 use crate::model::money::Usd;
 use crate::model::names::{
-    Approximation, ErrorCode, Operation, Outcome, StopReason, UnpricedReason,
+    Approximation, ErrorCode, Operation, Outcome, RecordKind, StopReason, ThrottleKind,
+    UnpricedReason,
 };
 use crate::model::tokens::{ByClass, TokenClass, TokenCounts};
 
@@ -22,6 +23,10 @@ pub struct Amounts {
     pub retries: u64,
     /// Failed calls that came after the last retry.
     pub retries_exhausted: u64,
+    /// Calls by the kind of log that told them.
+    pub kinds: Counts<RecordKind>,
+    /// Throttled calls by the kind of log that told them, and the limit they ran into.
+    pub throttles: Counts<(RecordKind, ThrottleKind)>,
     /// Answers by stop reason.
     pub stop_reasons: Counts<StopReason>,
     /// Calls that ended well without an output token, where the log counts output.
@@ -32,6 +37,10 @@ pub struct Amounts {
     pub reasoning_tokens: u64,
     /// Cost by class, of the tokens that have a price.
     pub cost: ByClass<Usd>,
+    /// Cost of the tokens of calls that failed.
+    pub wasted_cost: Usd,
+    /// What is paid by time, bytes or calls and not by tokens.
+    pub charge: Usd,
     /// What the applications' own logs claim.
     pub reported_cost: Usd,
     /// What we compute for the calls whose cost was claimed.
@@ -57,11 +66,15 @@ impl Amounts {
         self.errors.merge(&other.errors);
         self.retries += other.retries;
         self.retries_exhausted += other.retries_exhausted;
+        self.kinds.merge(&other.kinds);
+        self.throttles.merge(&other.throttles);
         self.stop_reasons.merge(&other.stop_reasons);
         self.empty_responses += other.empty_responses;
         self.tokens += &other.tokens;
         self.reasoning_tokens += other.reasoning_tokens;
         self.cost += &other.cost;
+        self.wasted_cost += other.wasted_cost;
+        self.charge += other.charge;
         self.reported_cost += other.reported_cost;
         self.reported_basis += other.reported_basis;
         self.unpriced.merge(&other.unpriced);
@@ -88,14 +101,19 @@ impl Amounts {
         }
         Row {
             outcomes,
+            kinds: self.kinds.clone(),
+            throttles: self.throttles.clone(),
             tokens: self.tokens,
             reasoning_tokens: self.reasoning_tokens,
             cost: self.cost,
+            wasted_cost: self.wasted_cost,
+            charge: self.charge,
             reported_cost: self.reported_cost,
             reported_basis: self.reported_basis,
             unpriced,
             empty_responses: self.empty_responses,
             retries: self.retries,
+            retries_exhausted: self.retries_exhausted,
             durations,
         }
     }
@@ -106,12 +124,20 @@ impl Amounts {
 pub struct Row {
     /// Calls by outcome.
     pub outcomes: Counts<Outcome>,
+    /// Calls by the kind of log that told them.
+    pub kinds: Counts<RecordKind>,
+    /// Throttled calls by the kind of log that told them, and the limit they ran into.
+    pub throttles: Counts<(RecordKind, ThrottleKind)>,
     /// Tokens by class.
     pub tokens: TokenCounts,
     /// Output tokens spent on reasoning.
     pub reasoning_tokens: u64,
     /// Cost by class, of the tokens that have a price.
     pub cost: ByClass<Usd>,
+    /// Cost of the tokens of calls that failed, a part of `cost`.
+    pub wasted_cost: Usd,
+    /// What is paid by time, bytes or calls and not by tokens.
+    pub charge: Usd,
     /// What the applications' own logs claim.
     pub reported_cost: Usd,
     /// What we compute for the calls whose cost was claimed.
@@ -122,22 +148,34 @@ pub struct Row {
     pub empty_responses: u64,
     /// Retries that failed calls' errors tell of.
     pub retries: u64,
+    /// Failed calls that came after the last retry.
+    pub retries_exhausted: u64,
     /// Calls whose duration is known, by place among [`super::histogram::DURATION_MS_BOUNDS`].
     pub durations: Counts<u8>,
 }
 
 impl Row {
+    /// Returns everything that is paid: tokens, and what is not paid by token.
+    pub fn total_cost(&self) -> Usd {
+        self.cost.0.into_iter().sum::<Usd>() + self.charge
+    }
+
     /// Adds everything in `other`.
     pub fn merge(&mut self, other: &Self) {
         self.outcomes.merge(&other.outcomes);
+        self.kinds.merge(&other.kinds);
+        self.throttles.merge(&other.throttles);
         self.tokens += &other.tokens;
         self.reasoning_tokens += other.reasoning_tokens;
         self.cost += &other.cost;
+        self.wasted_cost += other.wasted_cost;
+        self.charge += other.charge;
         self.reported_cost += other.reported_cost;
         self.reported_basis += other.reported_basis;
         self.unpriced += &other.unpriced;
         self.empty_responses += other.empty_responses;
         self.retries += other.retries;
+        self.retries_exhausted += other.retries_exhausted;
         self.durations.merge(&other.durations);
     }
 }

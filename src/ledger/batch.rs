@@ -7,7 +7,7 @@ use super::position::{LogId, LogPosition};
 use crate::model::money::Usd;
 use crate::model::names::{
     Approximations, ErrorCode, FileChange, LineResult, Operation, Outcome, RecordKind, Reject,
-    StopReason,
+    StopReason, ThrottleKind,
 };
 use crate::model::series::SeriesKey;
 use crate::model::signal::SignalKey;
@@ -52,6 +52,10 @@ pub struct Entry {
     pub error_code: Option<ErrorCode>,
     /// Retries that the client made before it gave up, where the log tells.
     pub retries_exhausted: Option<u16>,
+    /// Which limit a throttled call ran into, where the log tells.
+    pub throttle: ThrottleKind,
+    /// What the request let the model write at most.
+    pub output_limit: OutputLimit,
     /// Why the model stopped.
     pub stop_reason: Option<StopReason>,
     /// Whether it ended well without the output that the log counts.
@@ -68,6 +72,17 @@ pub struct Entry {
     pub reported_cost: Option<Usd>,
     /// What the decoder had to assume.
     pub approximations: Approximations,
+}
+
+/// What a request lets a model write at most: the quota reserves it while the call is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OutputLimit {
+    /// So many tokens.
+    Tokens(u32),
+    /// The request sets none, so it is all that the model can write.
+    Unset,
+    /// The log does not hold the request.
+    Unknown,
 }
 
 /// One record that is no call, on its way to the ledger.

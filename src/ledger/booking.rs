@@ -11,6 +11,8 @@ use super::position::{LogId, LogPosition};
 use super::rollup::{Bucket, Horizons};
 use super::seen::Evicted;
 use super::signals::Tally;
+use crate::model::money::Usd;
+use crate::model::series::SeriesKey;
 use crate::model::signal::SignalKey;
 use crate::model::span::SpanError;
 use crate::model::time::UnixMillis;
@@ -23,6 +25,9 @@ pub struct Booking {
     pub(super) ids: BTreeMap<UnixMillis, Vec<u64>>,
     pub(super) evicted: Vec<Evicted>,
     pub(super) positions: BTreeMap<LogId, LogPosition>,
+    /// What items that are not paid by token cost, and up to when those paid by time are charged.
+    pub(super) charges: Vec<(SeriesKey, BTreeMap<Bucket, Usd>)>,
+    pub(super) charged: BTreeMap<String, UnixMillis>,
     pub(super) forgotten: BTreeSet<LogId>,
     pub(super) ingest: BTreeMap<String, Ingest>,
     pub(super) alerts: Vec<AlertChange>,
@@ -65,7 +70,8 @@ impl Booking {
 
     /// Returns how many cells were touched.
     pub fn cells(&self) -> usize {
-        self.cells.len() + self.signals.len()
+        let charges = self.charges.iter().map(|(_, costs)| costs.len()).sum::<usize>();
+        self.cells.len() + self.signals.len() + charges
     }
 
     /// Tells whether there is nothing to commit.
@@ -74,6 +80,22 @@ impl Booking {
             && self.forgotten.is_empty()
             && self.ingest.is_empty()
             && self.alerts.is_empty()
+            && self.charges.is_empty()
+            && self.charged.is_empty()
+    }
+
+    /// Adds what an item costs that is not paid by token, at the time `at`.
+    pub fn charge(&mut self, key: &SeriesKey, at: UnixMillis, cost: Usd) {
+        let bucket = self.horizons.bucket(at);
+        match self.charges.iter_mut().find(|(known, _)| known == key) {
+            Some((_, costs)) => *costs.entry(bucket).or_default() += cost,
+            None => self.charges.push((key.clone(), BTreeMap::from([(bucket, cost)]))),
+        }
+    }
+
+    /// Says up to when an item that is paid by time is charged.
+    pub fn charged_until(&mut self, item: &str, until: UnixMillis) {
+        self.charged.insert(item.to_owned(), until);
     }
 
     /// Adds changes of alerts, in order.

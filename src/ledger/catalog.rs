@@ -19,6 +19,8 @@ pub(super) const LABEL_BYTES_MAX: usize = 256;
 pub(super) struct Catalog {
     keys: Vec<Arc<SeriesKey>>,
     ids: HashMap<Arc<SeriesKey>, SeriesId, foldhash::fast::FixedState>,
+    /// How many of them are no calls but items of the config, which no cap is about.
+    items: usize,
     principals: HashSet<String>,
     attribute_values: BTreeMap<String, HashSet<String>>,
 }
@@ -47,6 +49,10 @@ impl Catalog {
             return id;
         }
         let mut key = shortened(wanted);
+        if !key.item.is_empty() {
+            // There are no more items than the config names.
+            return self.known_or_new(key, delta);
+        }
         if full(&self.principals, &key.principal, limits.principals_max) {
             OTHER.clone_into(&mut key.principal);
             delta.overflow.add(Capped::Principal, calls);
@@ -58,10 +64,14 @@ impl Catalog {
                 delta.overflow.add(Capped::Attribute, calls);
             }
         }
-        if self.keys.len() >= limits.series_max && !self.ids.contains_key(&key) {
+        if self.keys.len() - self.items >= limits.series_max && !self.ids.contains_key(&key) {
             key = folded(&key);
             delta.overflow.add(Capped::Series, calls);
         }
+        self.known_or_new(key, delta)
+    }
+
+    fn known_or_new(&mut self, key: SeriesKey, delta: &mut Delta) -> SeriesId {
         if let Some(&id) = self.ids.get(&key) {
             return id;
         }
@@ -74,7 +84,11 @@ impl Catalog {
     /// Adds the next series; one that is known already changes nothing.
     pub(super) fn learn(&mut self, id: SeriesId, key: &SeriesKey) {
         if usize::try_from(id.0).is_ok_and(|place| place == self.keys.len()) {
-            self.principals.insert(key.principal.clone());
+            if key.item.is_empty() {
+                self.principals.insert(key.principal.clone());
+            } else {
+                self.items += 1;
+            }
             for (name, value) in &key.attributes {
                 self.attribute_values.entry(name.clone()).or_default().insert(value.clone());
             }
@@ -99,6 +113,7 @@ fn shortened(key: &SeriesKey) -> SeriesKey {
         &mut key.model,
         &mut key.geo,
         &mut key.principal,
+        &mut key.item,
     ];
     for label in named.into_iter().chain(key.attributes.iter_mut().map(|(_, value)| value)) {
         label.truncate(label.floor_char_boundary(LABEL_BYTES_MAX));
@@ -123,5 +138,6 @@ fn folded(key: &SeriesKey) -> SeriesKey {
             .map(|(name, _)| (name.clone(), OTHER.to_owned()))
             .collect(),
         context: ContextBand::default(),
+        item: String::new(),
     }
 }

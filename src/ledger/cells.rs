@@ -9,8 +9,10 @@ use std::sync::Arc;
 use super::amounts::Amounts;
 use super::batch::{Entry, Group};
 use super::histogram::{DURATION_MS_BOUNDS, TOKEN_BOUNDS};
+use super::inflight::Inflight;
 use crate::model::money::Usd;
-use crate::model::names::Approximation;
+use crate::model::names::{Approximation, Outcome};
+use crate::model::time::UnixMillis;
 use crate::model::tokens::{TokenClass, TokenCounts};
 use crate::price::Price;
 
@@ -32,6 +34,7 @@ struct Cell<B> {
     group: u32,
     bucket: B,
     sums: Sums,
+    inflight: Inflight,
 }
 
 /// Sums of entries before they are priced.
@@ -44,6 +47,8 @@ struct Sums {
     with_unknown_ttl: u64,
     /// Tokens of the calls whose cost was claimed.
     claimed: TokenCounts,
+    /// Tokens of the calls that failed.
+    wasted: TokenCounts,
 }
 
 impl<B> Default for Cells<B> {
@@ -82,6 +87,15 @@ impl<B: Copy + Eq + std::hash::Hash> Cells<B> {
         }
     }
 
+    /// Adds an entry like [`Self::add`], and when in `bucket`, which is the minute from `minute` on, it was
+    /// open.
+    pub fn add_in_minute(&mut self, place: u32, bucket: B, minute: UnixMillis, entry: &Entry) {
+        if let Some(cell) = self.cell(place, bucket) {
+            cell.sums.add(entry);
+            cell.inflight.observe(minute, entry);
+        }
+    }
+
     fn cell(&mut self, place: u32, bucket: B) -> Option<&mut Cell<B>> {
         let of_group = usize::try_from(place).unwrap_or(usize::MAX);
         let index = match self.last.get(of_group) {
@@ -90,7 +104,8 @@ impl<B: Copy + Eq + std::hash::Hash> Cells<B> {
                 let next = self.list.len();
                 let index = *self.places.entry((place, bucket)).or_insert(next);
                 if index == next {
-                    self.list.push(Cell { group: place, bucket, sums: Sums::default() });
+                    let (sums, inflight) = (Sums::default(), Inflight::default());
+                    self.list.push(Cell { group: place, bucket, sums, inflight });
                 }
                 if let Some(last) = self.last.get_mut(of_group) {
                     *last = Some((bucket, index));
@@ -119,11 +134,11 @@ impl<B: Copy + Eq + std::hash::Hash> Cells<B> {
     }
 
     /// Prices every cell and returns them in the order in which they were first seen.
-    pub fn finish(self) -> impl Iterator<Item = (Arc<Group>, B, Amounts)> {
+    pub fn finish(self) -> impl Iterator<Item = (Arc<Group>, B, Amounts, Inflight)> {
         let groups = self.groups;
         self.list.into_iter().filter_map(move |cell| {
             let group = groups.get(usize::try_from(cell.group).ok()?)?;
-            Some((Arc::clone(group), cell.bucket, cell.sums.priced(group)))
+            Some((Arc::clone(group), cell.bucket, cell.sums.priced(group), cell.inflight))
         })
     }
 }
@@ -139,13 +154,17 @@ impl Sums {
             amounts.retries += u64::from(retries);
             amounts.retries_exhausted += 1;
         }
+        amounts.kinds.add(entry.kind, 1);
+        match entry.outcome {
+            Outcome::Ok | Outcome::Filtered => {}
+            Outcome::Throttled => amounts.throttles.add((entry.kind, entry.throttle), 1),
+            _ => add_tokens(&mut self.wasted, entry),
+        }
         if let Some(reason) = entry.stop_reason {
             amounts.stop_reasons.add(reason, 1);
         }
         amounts.empty_responses += u64::from(entry.empty);
-        for (sum, tokens) in amounts.tokens.0.iter_mut().zip(entry.tokens.0) {
-            *sum += u64::from(tokens);
-        }
+        add_tokens(&mut amounts.tokens, entry);
         amounts.reasoning_tokens += u64::from(entry.reasoning_tokens);
         if !entry.approximations.is_empty() {
             for approximation in entry.approximations.iter() {
@@ -174,9 +193,7 @@ impl Sums {
 
     fn add_claim(&mut self, reported: Usd, entry: &Entry) {
         self.amounts.reported_cost += reported;
-        for (sum, tokens) in self.claimed.0.iter_mut().zip(entry.tokens.0) {
-            *sum += u64::from(tokens);
-        }
+        add_tokens(&mut self.claimed, entry);
     }
 
     fn priced(self, group: &Group) -> Amounts {
@@ -184,6 +201,7 @@ impl Sums {
         let charge = group.card.charge(&amounts.tokens);
         amounts.cost = charge.cost;
         amounts.reported_basis = group.card.charge(&self.claimed).cost.0.into_iter().sum();
+        amounts.wasted_cost = group.card.charge(&self.wasted).cost.0.into_iter().sum();
         for (class, tokens) in charge.unpriced.iter().filter(|&(_, tokens)| tokens > 0) {
             if let Price::Unpriced(reason) = group.card.prices.get(class) {
                 amounts.unpriced.add((class, reason), tokens);
@@ -197,5 +215,11 @@ impl Sums {
             amounts.approximated.add(approximation, calls);
         }
         amounts
+    }
+}
+
+fn add_tokens(sums: &mut TokenCounts, entry: &Entry) {
+    for (sum, tokens) in sums.0.iter_mut().zip(entry.tokens.0) {
+        *sum += u64::from(tokens);
     }
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::alerts::{AlertChange, Alerts};
 use super::amounts::{Amounts, Row};
 use super::counts::Counts;
+use super::inflight::Inflight;
 use super::position::{LogId, LogPosition};
 use super::rollup::{Bucket, Horizons};
 use super::seen::Evicted;
@@ -29,6 +30,8 @@ pub struct Cell {
     pub bucket: Bucket,
     /// What is added.
     pub amounts: Amounts,
+    /// When its calls were open; nothing but in buckets of a minute.
+    pub inflight: Inflight,
 }
 
 /// What one commit adds to one combination of labels of signals in one bucket.
@@ -60,6 +63,8 @@ pub struct Delta {
     pub ids: Vec<(UnixMillis, IdList)>,
     /// Slices of request ids forgotten.
     pub evicted: Vec<Evicted>,
+    /// Up to when each item that is paid by time is charged.
+    pub charged: Vec<(String, UnixMillis)>,
     /// Changes of alerts and of the outbox, in order.
     pub alerts: Vec<AlertChange>,
     /// Logs read further.
@@ -107,6 +112,8 @@ pub struct Grand {
     pub unpriced: TokenCounts,
     /// Cost of the tokens that have a price.
     pub cost: Usd,
+    /// What is paid by time, bytes or calls.
+    pub charge: Usd,
     /// What the applications' own logs claim.
     pub reported_cost: Usd,
     /// Logs that have a position.
@@ -134,6 +141,7 @@ impl Grand {
         self.tokens += &row.tokens;
         self.unpriced += &row.unpriced;
         self.cost += row.cost.0.iter().copied().sum();
+        self.charge += row.charge;
         self.reported_cost += row.reported_cost;
     }
 

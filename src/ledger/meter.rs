@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::batch::{Entry, Group, Observation, Rated, SignalEntry};
+use super::batch::{Entry, Group, Observation, OutputLimit, Rated, SignalEntry};
 use super::combination::{Combination, RECENT};
 use super::seen::told_by;
 use super::signals::label;
@@ -471,6 +471,7 @@ fn resolve(rules: &Rules, invocation: &Invocation<'_>, context: ContextBand) -> 
             .map_or(UNKNOWN_PRINCIPAL.to_owned(), |arn| label_value(&principal_of_arn(arn))),
         attributes: attributes.zip(values).collect(),
         context,
+        item: String::new(),
     };
     let card = rules.book.rate_card(&series, invocation.at);
     Group { series, model_id: label_value(logged), card }
@@ -496,6 +497,12 @@ fn entry(invocation: &Invocation<'_>, group: u32, tokens: ByClass<u32>) -> Entry
         retries_exhausted: invocation
             .retries_exhausted
             .map(|retries| u16::try_from(retries).unwrap_or(u16::MAX)),
+        throttle: invocation.throttle,
+        output_limit: match invocation.max_tokens {
+            Some(tokens) => OutputLimit::Tokens(narrow(tokens)),
+            None if invocation.has_prompt => OutputLimit::Unset,
+            None => OutputLimit::Unknown,
+        },
         stop_reason: invocation.stop_reason,
         empty: invocation.outcome == Outcome::Ok
             && invocation.has_output_count

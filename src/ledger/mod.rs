@@ -15,6 +15,7 @@ pub mod delta;
 pub mod histogram;
 mod id_filter;
 mod id_table;
+pub mod inflight;
 pub mod meter;
 pub mod position;
 pub mod rollup;

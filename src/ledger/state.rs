@@ -14,8 +14,9 @@ use super::booking::{BookError, Booking};
 use super::catalog::Catalog;
 use super::counts::Counts;
 use super::delta::{Cell, Delta, Grand, IdList, Ingest, SeriesId, SignalCell};
+use super::inflight::Inflight;
 use super::position::{LogId, LogPosition};
-use super::rollup::{Bucket, Horizons, HourCuts, Retention};
+use super::rollup::{Bucket, Horizons, HourCuts, Level, Retention};
 use super::seen::{Seen, SeenIds, twin};
 use super::signals::{SignalId, Signals, Tally};
 use crate::model::names::{Approximation, Capped, LineResult, RecordKind};
@@ -60,6 +61,8 @@ pub struct Ledger {
     tellers: Tellers,
     ingest: BTreeMap<String, Ingest>,
     overflow: Counts<Capped>,
+    /// Up to when each item that is paid by time is charged.
+    charged: BTreeMap<String, UnixMillis>,
     alerts: Arc<Alerts>,
     positions: BTreeMap<LogId, LogPosition>,
     seen: SeenIds,
@@ -120,6 +123,7 @@ impl Ledger {
             tellers: Tellers::default(),
             ingest: BTreeMap::new(),
             overflow: Counts::default(),
+            charged: BTreeMap::new(),
             alerts: Arc::default(),
             positions: BTreeMap::new(),
             seen: SeenIds::new(settings.window_ms, settings.ids_max),
@@ -277,6 +281,7 @@ impl Ledger {
             number: self.number + 1,
             ids: ids.collect(),
             evicted: booking.evicted,
+            charged: booking.charged.into_iter().collect(),
             alerts: booking.alerts,
             positions: booking.positions.into_iter().collect(),
             forgotten: booking.forgotten.into_iter().collect(),
@@ -286,16 +291,31 @@ impl Ledger {
             grand: self.grand.clone(),
             ..Delta::default()
         };
-        let mut merged: BTreeMap<(SeriesId, Bucket), Amounts> = BTreeMap::new();
-        for (group, bucket, amounts) in booking.cells.finish() {
+        let mut merged: BTreeMap<(SeriesId, Bucket), (Amounts, Inflight)> = BTreeMap::new();
+        for (group, bucket, amounts, inflight) in booking.cells.finish() {
             let calls = amounts.requests.total();
             let series = self.catalog.find(&group.series, &self.settings, calls, &mut delta);
             delta.grand.add(&amounts.row());
-            merged.entry((series, bucket)).or_default().merge(&amounts);
+            let sums = merged.entry((series, bucket)).or_default();
+            sums.0.merge(&amounts);
+            sums.1.merge(&inflight);
+        }
+        for (key, costs) in booking.charges {
+            let series = self.catalog.find(&key, &self.settings, 0, &mut delta);
+            for (bucket, charge) in costs {
+                let amounts = Amounts { charge, ..Amounts::default() };
+                delta.grand.add(&amounts.row());
+                merged.entry((series, bucket)).or_default().0.merge(&amounts);
+            }
         }
         delta.cells = merged
             .into_iter()
-            .map(|((series, bucket), amounts)| Cell { series, bucket, amounts })
+            .map(|((series, bucket), (amounts, inflight))| Cell {
+                series,
+                bucket,
+                amounts,
+                inflight,
+            })
             .collect();
         for ((key, bucket), tally) in booking.signals {
             let count = tally.count;
@@ -358,6 +378,7 @@ impl Ledger {
             }
         }
         self.overflow.merge(&delta.overflow);
+        self.charged.extend(delta.charged.iter().cloned());
         if !delta.alerts.is_empty() {
             let alerts = Arc::make_mut(&mut self.alerts);
             delta.alerts.iter().for_each(|change| alerts.apply(change));
@@ -453,6 +474,11 @@ impl Ledger {
         &self.overflow
     }
 
+    /// Returns up to when each item that is paid by time is charged.
+    pub fn charged(&self) -> &BTreeMap<String, UnixMillis> {
+        &self.charged
+    }
+
     /// Returns the alerts that are not over, and what is to be sent.
     pub fn alerts(&self) -> &Arc<Alerts> {
         &self.alerts
@@ -491,14 +517,18 @@ impl Ledger {
 
 /// Adds a call.
 fn book_entry(booking: &mut Booking, place: u32, entry: &Entry, now: UnixMillis) {
+    let mut entry = *entry;
     if entry.at > now.plus(FUTURE_MAX_MS) {
-        let mut entry = *entry;
         if entry.at != UnixMillis::UNKNOWN {
             entry.approximations.insert(Approximation::TimeInFuture);
         }
-        booking.cells.add(place, booking.horizons.bucket(now), &entry);
+        entry.at = now;
+    }
+    let bucket = booking.horizons.bucket(entry.at);
+    if bucket.level == Level::Minute {
+        booking.cells.add_in_minute(place, bucket, bucket.start(), &entry);
     } else {
-        booking.cells.add(place, booking.horizons.bucket(entry.at), entry);
+        booking.cells.add(place, bucket, &entry);
     }
 }
 

@@ -6,10 +6,10 @@ use prometheus::proto::{LabelPair, MetricFamily};
 
 use super::budgets;
 use super::builder::{Family, float, pair};
-use super::names;
 use super::series::Group;
 use super::signals;
 use super::snapshot::{COMMIT_US_BOUNDS, Snapshot};
+use super::{names, quotas};
 use crate::ledger::delta::Ingest;
 use crate::model::money::Usd;
 use crate::model::names::{Capped, FileChange, LineResult, RecordKind, Reject};
@@ -30,6 +30,8 @@ pub(super) fn beside_series(
     families.extend(ingest_families(snapshot, now));
     families.extend(budgets::spending(evaluation, snapshot));
     families.extend(budgets::budgets(evaluation));
+    families.extend(quotas::quotas(evaluation));
+    families.extend(quotas::throttles(evaluation));
     families.extend(budgets::alerts(snapshot));
     families.extend(snapshot.deliveries.families(&snapshot.alerts));
     families.extend(ledger_families(snapshot));

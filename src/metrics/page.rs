@@ -140,6 +140,7 @@ mod tests {
                 principal: String::new(),
                 attributes: Vec::new(),
                 context: ContextBand::default(),
+                item: String::new(),
             };
             let mut amounts = Amounts { reasoning_tokens: number, ..Amounts::default() };
             if number % 5 == 4 {

@@ -4,7 +4,7 @@
 //! It may use the names only. It must never keep or return any of the text that it reads: error texts
 //! can quote a prompt, so they are matched against the table and dropped.
 
-use super::names::{ErrorCode, Outcome};
+use super::names::{ErrorCode, Outcome, ThrottleKind};
 
 /// How much of a text is read. Codes and reasons stand at the start; a quoted request may follow.
 const TEXT_BYTES_MAX: usize = 4096;
@@ -19,6 +19,8 @@ pub struct ErrorClass {
     /// How many retries a client made before it gave up, where the text tells: it made one attempt
     /// more than that.
     pub retries_exhausted: Option<u32>,
+    /// Which limit a throttled call ran into, where the text tells.
+    pub throttle: ThrottleKind,
 }
 
 impl ErrorClass {
@@ -26,7 +28,7 @@ impl ErrorClass {
     pub const UNKNOWN: Self = Self::new(ErrorCode::Other, Outcome::OtherError);
 
     const fn new(code: ErrorCode, outcome: Outcome) -> Self {
-        Self { outcome, code, retries_exhausted: None }
+        Self { outcome, code, retries_exhausted: None, throttle: ThrottleKind::Unknown }
     }
 }
 
@@ -104,6 +106,13 @@ const PHRASES: &[(&str, Outcome)] = &[
     ("reached max retries", Outcome::OtherError),
 ];
 
+/// Wordings of throttled calls, in lowercase. The first one that the text holds counts.
+const THROTTLES: &[(&str, ThrottleKind)] = &[
+    ("too many tokens per day", ThrottleKind::TokensPerDay),
+    ("too many tokens", ThrottleKind::Tokens),
+    ("too many requests", ThrottleKind::Requests),
+];
+
 /// What stands in front of an HTTP status in a text, in lowercase.
 const STATUS_MARKS: &[&str] =
     &["status code: ", "status code ", "error code: ", "http ", "http/1.1 "];
@@ -120,13 +129,31 @@ pub fn classify(text: &str) -> Option<ErrorClass> {
     }
     let lower = text.to_ascii_lowercase();
     let class = named(text).or_else(|| worded(&lower)).or_else(|| with_status(&lower))?;
-    Some(ErrorClass { retries_exhausted: number_after(&lower, RETRIES_MARK), ..class })
+    Some(class.with(&lower))
 }
 
-/// Returns how many retries were made before the client gave up, where a text tells.
-pub fn retries_exhausted(text: &str) -> Option<u32> {
-    let text = text.get(..text.floor_char_boundary(TEXT_BYTES_MAX)).unwrap_or(text);
-    number_after(&text.to_ascii_lowercase(), RETRIES_MARK)
+impl ErrorClass {
+    /// Returns the class with what `text` tells beside the name of the error, where that was not known.
+    #[must_use]
+    pub fn detailed_by(self, text: &str) -> Self {
+        let text = text.get(..text.floor_char_boundary(TEXT_BYTES_MAX)).unwrap_or(text);
+        self.with(&text.to_ascii_lowercase())
+    }
+
+    fn with(self, lower: &str) -> Self {
+        let retries_exhausted =
+            self.retries_exhausted.or_else(|| number_after(lower, RETRIES_MARK));
+        let throttle = match self.throttle {
+            ThrottleKind::Unknown if self.outcome == Outcome::Throttled => throttle_kind(lower),
+            known => known,
+        };
+        Self { retries_exhausted, throttle, ..self }
+    }
+}
+
+fn throttle_kind(lower: &str) -> ThrottleKind {
+    let found = THROTTLES.iter().find(|(phrase, _)| lower.contains(phrase));
+    found.map_or(ThrottleKind::Unknown, |&(_, kind)| kind)
 }
 
 /// Returns what an HTTP status says; nothing if it is none of an error.
@@ -326,6 +353,27 @@ mod tests {
         assert_eq!(of(&format!("{text} (reached max retries: 4): slow down")), Some(4));
         assert_eq!(of(text), None);
         assert_eq!(of(&format!("{text} (reached max retries: 99999999999)")), None);
+    }
+
+    #[test]
+    fn the_limit_that_was_hit_is_read_of_throttled_calls_only() {
+        let of = |text: &str| classify(text).map(|class| class.throttle);
+        let named = "An error occurred (ThrottlingException) when calling the Converse operation: ";
+        for (text, kind) in [
+            (
+                "Too many tokens per day, please wait before trying again.",
+                ThrottleKind::TokensPerDay,
+            ),
+            ("Too many tokens, please wait before trying again.", ThrottleKind::Tokens),
+            ("Too many requests, please wait before trying again.", ThrottleKind::Requests),
+            ("slow down", ThrottleKind::Unknown),
+        ] {
+            assert_eq!(of(&format!("{named}{text}")), Some(kind), "{text}");
+        }
+        assert_eq!(of("ValidationException: too many tokens"), Some(ThrottleKind::Unknown));
+        let class =
+            classify("ThrottlingException").map(|class| class.detailed_by("Too many Tokens"));
+        assert_eq!(class.map(|class| class.throttle), Some(ThrottleKind::Tokens));
     }
 
     #[test]

@@ -28,7 +28,7 @@ macro_rules! names {
         }
     };
 }
-pub(super) use names;
+pub(crate) use names;
 
 names! {
     /// How a call ended.
@@ -57,6 +57,21 @@ names! {
         Filtered = "filtered",
         /// An error that no other outcome names.
         OtherError = "other_error",
+    }
+}
+
+names! {
+    /// Which limit a throttled call ran into, by the wording of its error ("Too many requests, …",
+    /// "Too many tokens, …", "Too many tokens per day, …": seen in errors of Bedrock).
+    ThrottleKind {
+        /// Requests a minute.
+        Requests = "requests",
+        /// Tokens a minute.
+        Tokens = "tokens",
+        /// Tokens a day.
+        TokensPerDay = "tokens_per_day",
+        /// The log does not tell.
+        Unknown = "unknown",
     }
 }
 

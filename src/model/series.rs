@@ -8,6 +8,8 @@ use super::names::{Route, Tier};
 pub const UNKNOWN: &str = "unknown";
 /// The label value that amounts beyond a cap fold into.
 pub const OTHER: &str = "other";
+/// The label value for what there is none of: the caller of a fixed cost, the item of a call.
+pub const NONE: &str = "none";
 /// The provider of everything that Amazon Bedrock serves (the `OpenTelemetry` name
 /// `gen_ai.provider.name`).
 pub const PROVIDER_BEDROCK: &str = "aws.bedrock";
@@ -73,6 +75,9 @@ pub struct SeriesKey {
     pub attributes: Vec<(String, String)>,
     /// Size of the input against [`CONTEXT_STEPS`].
     pub context: ContextBand,
+    /// The name of what is paid by time, bytes or calls and not by token (`[[provisioned]]`,
+    /// `[[fixed_cost]]`); empty for calls.
+    pub item: String,
 }
 
 #[cfg(test)]

@@ -44,6 +44,12 @@ impl UnixMillis {
         })
     }
 
+    /// Reads a day (`2026-11-23`) as its first instant in UTC.
+    pub fn parse_day(text: &str) -> Option<Self> {
+        let is_day = text.len() == "2026-11-23".len();
+        is_day.then(|| Self::parse_rfc3339(&format!("{text}T00:00:00Z"))).flatten()
+    }
+
     /// Returns the instant as chrono's type, or `None` beyond chrono's range.
     pub fn to_chrono(self) -> Option<DateTime<Utc>> {
         DateTime::from_timestamp_millis(self.0)

@@ -291,7 +291,7 @@ impl Book {
 
 /// Returns the id of which `model` is a context variant (`…:200k`, `…:0:28k`): the same model with
 /// another window, at the same price.
-fn without_context(model: &str) -> Option<&str> {
+pub(crate) fn without_context(model: &str) -> Option<&str> {
     let (base, window) = model.rsplit_once(':')?;
     let digits = window.strip_suffix('k')?;
     (!digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())).then_some(base)

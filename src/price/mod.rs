@@ -15,6 +15,7 @@ mod timeline;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use book::without_context;
 pub use book::{Book, BookPart, Hourly, Term, UnitPrice};
 pub use card::{Charge, Price, RateCard};
 pub use problem::{BookError, BookProblem};

@@ -28,6 +28,7 @@ fn series(id: &str, region: &str) -> SeriesKey {
         principal: "role/App".to_owned(),
         attributes: Vec::new(),
         context: ContextBand(0),
+        item: String::new(),
     }
 }
 

@@ -20,6 +20,7 @@ mod problem;
 mod reply;
 mod router;
 mod tls;
+pub mod quotas;
 
 use std::sync::Arc;
 

@@ -2,8 +2,9 @@
 //! folded at any moment, and the numbers are always those of an uninterrupted run.
 
 mod cases;
+mod picture;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use proptest::prelude::*;
@@ -12,10 +13,16 @@ use super::StoreError;
 use super::ledger_store::{Identity, LedgerStore};
 use super::memory::{Disk, Failure, MemoryEngine};
 use super::verify::verify;
+use picture::{expected, picture};
+
 use crate::ledger::alerts::AlertChange;
 use crate::ledger::amounts::Row;
-use crate::ledger::batch::{Entry, Group, Observation, Rated, RatedBatch, SignalEntry};
+use crate::ledger::batch::{
+    Entry, Group, Observation, OutputLimit, Rated, RatedBatch, SignalEntry,
+};
+use crate::ledger::booking::Booking;
 use crate::ledger::delta::Ingest;
+use crate::ledger::inflight::Inflight;
 use crate::ledger::position::{LogId, LogPosition, Mark};
 use crate::ledger::rollup::{HourCuts, Level, Retention};
 use crate::ledger::state::{Ledger, Settings};
@@ -24,7 +31,7 @@ use crate::model::alert::{
 };
 use crate::model::money::Usd;
 use crate::model::names::{
-    Approximations, Capped, LineResult, Operation, Outcome, RecordKind, Reject, Route, Tier,
+    Approximations, LineResult, Operation, Outcome, RecordKind, Reject, Route, ThrottleKind, Tier,
     UnpricedReason,
 };
 use crate::model::series::{ContextBand, SeriesKey};
@@ -67,31 +74,14 @@ enum Step {
     Forget(u64),
     /// An alert (below 3) or the outbox changes.
     Alert { alert: u8, change: u8 },
+    /// An item (below 3) costs picodollars, at a time this long ago.
+    Charge { item: u8, cost: u32, age_ms: i64 },
     /// What is booked is committed.
     Commit,
     /// The journal is folded.
     Fold,
     /// The daemon is killed and starts again.
     Restart,
-}
-
-/// What a ledger is compared by. Filled from a [`Ledger`], and by [`expected`] without one.
-#[derive(Debug, Default, PartialEq)]
-struct Picture {
-    /// Calls, input tokens, unpriced output tokens and picodollars by model and principal.
-    series: BTreeMap<(String, String), (u64, u64, u64, i128)>,
-    /// Values of signals, and their sum, by path.
-    signals: BTreeMap<String, (u64, u64)>,
-    positions: BTreeMap<u64, u64>,
-    /// Since when alerts are true, by alert.
-    alerts: BTreeMap<String, i64>,
-    notices: BTreeSet<u64>,
-    delivered: u64,
-    accepted: u64,
-    duplicates: u64,
-    rejected: u64,
-    bytes: u64,
-    overflow: BTreeMap<Capped, u64>,
 }
 
 /// A daemon without its threads: what it reads is derived from the stored positions.
@@ -117,6 +107,7 @@ fn group(principal: u8) -> Arc<Group> {
             principal: format!("role/{principal}"),
             attributes: vec![],
             context: ContextBand(0),
+            item: String::new(),
         },
         model_id: "m".to_owned(),
         card: RateCard {
@@ -140,14 +131,20 @@ fn entry(call: &Call, place: u32, now: UnixMillis) -> Entry {
         is_told_elsewhere: false,
         kind: RecordKind::Application,
         operation: Operation::Converse,
-        outcome: Outcome::Ok,
+        outcome: if call.tokens.is_multiple_of(7) { Outcome::Throttled } else { Outcome::Ok },
         error_code: None,
         retries_exhausted: None,
+        throttle: ThrottleKind::Unknown,
+        output_limit: match call.tokens % 3 {
+            0 => OutputLimit::Unknown,
+            1 => OutputLimit::Unset,
+            _ => OutputLimit::Tokens(call.tokens),
+        },
         stop_reason: None,
         empty: false,
         tokens,
         reasoning_tokens: 0,
-        latency_ms: Some(call.tokens),
+        latency_ms: call.tokens.is_multiple_of(2).then_some(call.tokens * 100),
         first_byte_ms: None,
         reported_cost: None,
         approximations: Approximations::default(),
@@ -229,126 +226,11 @@ fn alert_change(alert: u8, change: u8, place: usize) -> AlertChange {
     }
 }
 
-fn picture(ledger: &Ledger) -> Picture {
-    let mut picture = Picture::default();
-    for (_, key, amounts) in ledger.totals() {
-        let unpriced = amounts.unpriced.total();
-        let cost: Usd = amounts.cost.0.iter().copied().sum();
-        picture.series.insert(
-            (key.model.clone(), key.principal.clone()),
-            (amounts.requests.total(), amounts.tokens.get(TokenClass::Input), unpriced, cost.0),
-        );
-    }
-    for (_, key, tally) in ledger.signals() {
-        assert_eq!(tally.buckets.iter().sum::<u64>(), tally.count);
-        picture.signals.insert(key.values.join(" "), (tally.count, tally.sum));
-    }
-    for (log, position) in ledger.positions() {
-        picture.positions.insert(log.0, position.offset);
-    }
-    let alerts = ledger.alerts();
-    for (key, state) in alerts.states() {
-        picture.alerts.insert(key.labels["model"].clone(), state.since.0);
-    }
-    picture.notices = alerts.outbox().keys().copied().collect();
-    picture.delivered = alerts.deliveries().values().map(|sent| sent.counts.total()).sum();
-    let ingest = ledger.ingest().get("logs").cloned().unwrap_or_default();
-    let lines = |result| ingest.lines.get((Some(RecordKind::Application), result));
-    picture.accepted = lines(LineResult::Accepted);
-    picture.duplicates = lines(LineResult::Duplicate);
-    picture.rejected = ingest.lines.get((None, LineResult::Rejected(Reject::InvalidJson)));
-    picture.bytes = ingest.bytes;
-    picture.overflow = ledger.overflow().iter().collect();
-    picture
-}
-
-/// Plain sums over the steps up to the last commit, and the ids that count as duplicates as far as
-/// no cap of ids is reached.
-fn expected(steps: &[Step]) -> Picture {
-    let committed =
-        steps.iter().rposition(|step| matches!(step, Step::Commit)).map_or(0, |at| at + 1);
-    let mut picture = Picture::default();
-    let mut ids = HashSet::new();
-    let mut offsets: BTreeMap<u64, u64> = BTreeMap::new();
-    let mut read = BTreeMap::new();
-    let mut forgotten = BTreeSet::new();
-    let mut principals = BTreeSet::new();
-    let mut series = BTreeSet::new();
-    for (place, step) in steps[..committed].iter().enumerate() {
-        match step {
-            Step::Alert { alert, change } => {
-                expect_alert(&mut picture, *alert, *change, place);
-            }
-            Step::Read { log, calls } => {
-                let offset = offsets.entry(*log).or_default();
-                *offset += 10 * calls.len() as u64 + 1;
-                picture.bytes += 10 * calls.len() as u64 + 1;
-                picture.rejected += 1;
-                read.insert(*log, *offset);
-                forgotten.remove(log);
-                for call in calls {
-                    let sums = picture.signals.entry(path(call)).or_default();
-                    *sums = (sums.0 + 1, sums.1 + u64::from(call.tokens));
-                    if !ids.insert(call.id) {
-                        picture.duplicates += 1;
-                        continue;
-                    }
-                    picture.accepted += 1;
-                    let wanted =
-                        (format!("m{}", call.principal % 2), format!("role/{}", call.principal));
-                    let mut found = wanted.clone();
-                    if !series.contains(&wanted) {
-                        if principals.len() >= 3 && !principals.contains(&wanted.1) {
-                            found.1 = "other".to_owned();
-                            *picture.overflow.entry(Capped::Principal).or_default() += 1;
-                        }
-                        if series.len() >= 5 && !series.contains(&found) {
-                            found = ("other".to_owned(), "other".to_owned());
-                            *picture.overflow.entry(Capped::Series).or_default() += 1;
-                        }
-                        principals.insert(found.1.clone());
-                        series.insert(found.clone());
-                    }
-                    let sums = picture.series.entry(found).or_default();
-                    sums.0 += 1;
-                    sums.1 += u64::from(call.tokens);
-                    sums.2 += 1;
-                    sums.3 += 3 * i128::from(call.tokens);
-                }
-            }
-            Step::Forget(log) => {
-                if picture.positions.contains_key(log) && !read.contains_key(log) {
-                    forgotten.insert(*log);
-                }
-            }
-            Step::Commit => {
-                for log in std::mem::take(&mut forgotten) {
-                    picture.positions.remove(&log);
-                }
-                picture.positions.append(&mut read);
-            }
-            Step::Wait(_) | Step::Fold | Step::Restart => {}
-        }
-    }
-    picture
-}
-
-fn expect_alert(picture: &mut Picture, alert: u8, change: u8, place: usize) {
-    let model = format!("m{alert}");
-    match alert_change(alert, change, place) {
-        AlertChange::Set(_, state) => {
-            picture.alerts.insert(model, state.since.0);
-        }
-        AlertChange::Clear(_) => {
-            picture.alerts.remove(&model);
-        }
-        AlertChange::Queue(_) => {
-            picture.notices.insert(place as u64);
-        }
-        AlertChange::Settle { number, .. } => {
-            picture.delivered += u64::from(picture.notices.remove(&number));
-        }
-    }
+fn charge(booking: &mut Booking, item: u8, cost: u32, at: UnixMillis) {
+    let name = format!("i{item}");
+    let key = SeriesKey { item: name.clone(), ..group(0).series.clone() };
+    booking.charge(&key, at, Usd(cost.into()));
+    booking.charged_until(&name, at);
 }
 
 impl Run<'_> {
@@ -389,6 +271,9 @@ impl Run<'_> {
                     Step::Alert { alert, change } => {
                         booking.change_alerts(vec![alert_change(*alert, *change, at - 1)]);
                     }
+                    Step::Charge { item, cost, age_ms } => {
+                        charge(&mut booking, *item, *cost, now.plus(-age_ms));
+                    }
                     Step::Fold => folded = true,
                     Step::Commit => {
                         let delta = ledger.close(booking);
@@ -416,6 +301,9 @@ impl Run<'_> {
                                 Step::Forget(log) => ledger.forget(&mut booking, LogId(*log)),
                                 Step::Alert { alert, change } => booking
                                     .change_alerts(vec![alert_change(*alert, *change, place)]),
+                                Step::Charge { item, cost, age_ms } => {
+                                    charge(&mut booking, *item, *cost, now.plus(-age_ms));
+                                }
                                 _ => {}
                             }
                         }
@@ -467,7 +355,7 @@ fn all_of(ledger: &Ledger) -> impl PartialEq + std::fmt::Debug + use<> {
         (totals, ingest, ledger.overflow().clone(), ledger.positions().clone()),
         (ledger.seen().len(), ledger.seen().slices(), ledger.slices().to_vec()),
         (ledger.horizons(), ledger.newest(), ledger.grand().clone(), ledger.number()),
-        ledger.alerts().clone(),
+        (ledger.alerts().clone(), ledger.charged().clone()),
     )
 }
 
@@ -483,11 +371,44 @@ fn sums_of_rows(store: &LedgerStore) -> BTreeMap<u32, Row> {
     sums
 }
 
+/// The calls in flight of all minutes that are kept by the minute.
+fn inflight_of(store: &LedgerStore, ledger: &Ledger) -> BTreeMap<(UnixMillis, u32), Inflight> {
+    let mut sums: BTreeMap<(UnixMillis, u32), Inflight> = BTreeMap::new();
+    let from = ledger.horizons().minutes_from;
+    store
+        .inflight(from, START.plus(1_000 * DAY_MS), |minute, series, piece| {
+            sums.entry((minute, series.0)).or_default().merge(piece);
+        })
+        .unwrap();
+    sums
+}
+
+/// Calls in flight are those of the minutes.
+fn assert_inflight(store: &LedgerStore, ledger: &Ledger) {
+    let mut calls: BTreeMap<(UnixMillis, u32), u64> = BTreeMap::new();
+    let end = START.plus(1_000 * DAY_MS);
+    store
+        .rows(Level::Minute, ledger.horizons().minutes_from, end, |bucket, series, row| {
+            *calls.entry((bucket.start(), series.0)).or_default() += row.outcomes.total();
+        })
+        .unwrap();
+    calls.retain(|_, calls| *calls > 0);
+    let mut found = BTreeMap::new();
+    for (place, inflight) in inflight_of(store, ledger) {
+        assert!(inflight.is_whole());
+        found.insert(place, inflight.calls());
+        let opened: u64 = inflight.opened.iter().map(|(_, load)| u64::from(load.calls)).sum();
+        assert_eq!(opened, u64::from(inflight.unlimited) + inflight.outputs.total());
+    }
+    assert_eq!(found, calls);
+}
+
 fn assert_sound(store: &LedgerStore, ledger: &Ledger) {
     assert_eq!(verify(store, ledger).unwrap().problems, Vec::<String>::new());
     let totals: BTreeMap<u32, Row> =
         ledger.totals().map(|(id, _, totals)| (id.0, totals.row())).collect();
     assert_eq!(sums_of_rows(store), totals);
+    assert_inflight(store, ledger);
 }
 
 fn calls(ids: u16) -> impl Strategy<Value = Vec<Call>> {
@@ -507,6 +428,8 @@ fn steps(ids: u16) -> impl Strategy<Value = Vec<Step>> {
         6 => (0u64..4, calls(ids)).prop_map(|(log, calls)| Step::Read { log, calls }),
         2 => (MINUTE_MS..2 * DAY_MS).prop_map(Step::Wait),
         1 => (0u64..4).prop_map(Step::Forget),
+        1 => (0u8..3, 0u32..9_000, 0..20 * DAY_MS)
+            .prop_map(|(item, cost, age_ms)| Step::Charge { item, cost, age_ms }),
         2 => (0u8..3, 0u8..9).prop_map(|(alert, change)| Step::Alert { alert, change }),
         4 => Just(Step::Commit),
         2 => Just(Step::Fold),
@@ -550,18 +473,21 @@ proptest! {
         prop_assert_eq!(all_of(&ledger), all_of(&plain_ledger));
         assert_sound(&store, &ledger);
         prop_assert_eq!(sums_of_rows(&store), sums_of_rows(&plain_store));
+        prop_assert_eq!(inflight_of(&store, &ledger), inflight_of(&plain_store, &plain_ledger));
     }
 
     #[test]
     fn each_commit_may_fail_once_and_nothing_is_lost_or_doubled(steps in steps(120)) {
         let whole = run(&steps, None);
-        let (_, whole_ledger) = whole.go(SETTINGS);
+        let (whole_store, whole_ledger) = whole.go(SETTINGS);
+        let whole_inflight = inflight_of(&whole_store, &whole_ledger);
         let commits = *whole.commits.lock().unwrap();
         for number in 0..commits {
             for failure in [Failure::Before, Failure::After] {
                 let failing = run(&steps, Some((number, failure)));
                 let (store, ledger) = failing.go(SETTINGS);
                 prop_assert_eq!(all_of(&ledger), all_of(&whole_ledger), "{} {:?}", number, failure);
+                prop_assert_eq!(&inflight_of(&store, &ledger), &whole_inflight);
                 assert_sound(&store, &ledger);
             }
         }

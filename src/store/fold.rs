@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::codec;
-use super::engine::{Engine, WriteBatch, each_key};
+use super::engine::{Engine, WriteBatch, each, each_key};
 use super::error::StoreError;
 use super::keys::{self, prefix};
 use super::pending::{Block, Blocks, Pending};
@@ -21,6 +21,7 @@ use crate::ledger::delta::{IdList, SeriesId};
 use crate::ledger::rollup::{Bucket, Horizons, Level};
 use crate::ledger::signals::SignalRow;
 use crate::ledger::state::Ledger;
+use crate::model::time::UnixMillis;
 
 /// Ids in one stored chunk, eight bytes each: they must fit into the largest value.
 const IDS_PER_CHUNK: usize = 600;
@@ -76,6 +77,20 @@ pub(super) fn series(
             codec::put(&mut batch, key.clone(), &block)?;
         }
     }
+    for (&(minute, series), added) in
+        pending.inflight.iter().filter(|((_, series), _)| part.contains(series))
+    {
+        let mut sum = added.clone();
+        let (from, to) =
+            (keys::inflight(minute, series, 0), keys::inflight(minute, series, u16::MAX));
+        each(engine, &from, &to, |key, value| {
+            sum.merge(&codec::get(key, value)?);
+            Ok(())
+        })?;
+        for (number, piece) in (0..).zip(sum.pieces()) {
+            codec::put(&mut batch, keys::inflight(minute, series, number), &piece)?;
+        }
+    }
     Ok(batch)
 }
 
@@ -96,6 +111,11 @@ pub(super) fn rest(
     for source in &pending.sources {
         if let Some(ingest) = ledger.ingest().get(source) {
             codec::put(batch, keys::ingest(source), ingest)?;
+        }
+    }
+    for item in &pending.charged {
+        if let Some(until) = ledger.charged().get(item) {
+            codec::put(batch, keys::charged(item), until)?;
         }
     }
     alerts(pending, ledger, batch)?;
@@ -203,9 +223,13 @@ pub(super) fn compaction(
     pending: &Pending,
 ) -> Result<WriteBatch, StoreError> {
     let mut batch = WriteBatch::default();
-    let Pending { blocks, signal_blocks, .. } = pending;
+    let Pending { blocks, signal_blocks, inflight, .. } = pending;
     compact::<Row>(engine, prefix::ROLLUP, horizons, blocks.len(), &mut batch)?;
     compact::<SignalRow>(engine, prefix::SIGNAL_ROLLUP, horizons, signal_blocks.len(), &mut batch)?;
+    // Calls in flight are kept as long as minutes are.
+    let (from, to) = keys::inflight_range(UnixMillis(0), horizons.minutes_from);
+    let deleted_max = COMPACTIONS_MIN.max(2 * inflight.len());
+    each_key(engine, &from, &to, deleted_max, |key| batch.delete(key.to_vec()))?;
     Ok(batch)
 }
 

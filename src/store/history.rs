@@ -8,8 +8,9 @@ use super::keys::{self, prefix};
 use super::pending::Block;
 use crate::ledger::amounts::Row;
 use crate::ledger::delta::SeriesId;
+use crate::ledger::inflight::Inflight;
 use crate::ledger::rollup::{Bucket, Level};
-use crate::model::time::UnixMillis;
+use crate::model::time::{MINUTE_MS, UnixMillis};
 
 /// Reads stored rows. What the last few seconds brought may not be among them yet.
 pub struct History {
@@ -36,6 +37,30 @@ impl History {
             })
         })
     }
+
+    /// Visits the stored calls in flight of minutes that start in `from..to`, in pieces that add up.
+    pub fn inflight(
+        &self,
+        from: UnixMillis,
+        to: UnixMillis,
+        mut visit: impl FnMut(UnixMillis, SeriesId, &Inflight),
+    ) -> Result<(), StoreError> {
+        let (from, to) = keys::inflight_range(from, to);
+        each(&*self.reader, &from, &to, |key, value| {
+            each_piece(key, &codec::get(key, value)?, &mut visit)
+        })
+    }
+}
+
+/// Visits a piece of the calls in flight under `key`.
+pub(super) fn each_piece(
+    key: &[u8],
+    piece: &Inflight,
+    mut visit: impl FnMut(UnixMillis, SeriesId, &Inflight),
+) -> Result<(), StoreError> {
+    let (minute, series) = keys::inflight_parts(key).ok_or_else(|| misplaced(key))?;
+    visit(UnixMillis(i64::from(minute) * MINUTE_MS), series, piece);
+    Ok(())
 }
 
 /// Visits the rows of the block under `key`, with the numbers of their series.

@@ -35,8 +35,12 @@ pub mod prefix {
     pub const JOURNAL: u8 = b'j';
     /// Notices that are to be sent.
     pub const NOTICE: u8 = b'o';
+    /// Up to when items are charged.
+    pub const CHARGED: u8 = b'n';
     /// Positions of logs.
     pub const POSITION: u8 = b'p';
+    /// Calls in flight by the minute.
+    pub const INFLIGHT: u8 = b'q';
     /// Rollup blocks.
     pub const ROLLUP: u8 = b'r';
     /// Labels of series.
@@ -103,6 +107,34 @@ pub fn notice(number: u64) -> Vec<u8> {
 /// Returns the key of what became of the notices of a route.
 pub fn deliveries(route: &str) -> Vec<u8> {
     key(prefix::DELIVERIES, &[route.as_bytes()])
+}
+
+/// Returns the key of up to when an item is charged.
+pub fn charged(item: &str) -> Vec<u8> {
+    key(prefix::CHARGED, &[item.as_bytes()])
+}
+
+/// Returns the key of a piece of the calls in flight of a series, by the minute since 1970.
+pub fn inflight(minute: u32, series: SeriesId, piece: u16) -> Vec<u8> {
+    let parts: [&[u8]; 3] = [&minute.to_be_bytes(), &series.0.to_be_bytes(), &piece.to_be_bytes()];
+    key(prefix::INFLIGHT, &parts)
+}
+
+/// Returns the range of the calls in flight of minutes that start in `from..to`.
+pub fn inflight_range(from: UnixMillis, to: UnixMillis) -> (Vec<u8>, Vec<u8>) {
+    let first_at_or_after = |at: UnixMillis| {
+        let minute = at.plus(MINUTE_MS - 1).0.div_euclid(MINUTE_MS).max(0);
+        inflight(u32::try_from(minute).unwrap_or(u32::MAX), SeriesId(0), 0)
+    };
+    (first_at_or_after(from), first_at_or_after(to))
+}
+
+/// Returns the minute and series of a key of calls in flight.
+pub fn inflight_parts(key: &[u8]) -> Option<(u32, SeriesId)> {
+    let (minute, rest) = key.get(1..)?.split_first_chunk()?;
+    let (series, rest) = rest.split_first_chunk()?;
+    let parts = (u32::from_be_bytes(*minute), SeriesId(u32::from_be_bytes(*series)));
+    (rest.len() == size_of::<u16>()).then_some(parts)
 }
 
 /// Returns the key of one part of a commit.

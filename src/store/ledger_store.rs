@@ -14,13 +14,14 @@ use super::codec::{self, misplaced};
 use super::engine::{Engine, WriteBatch, each};
 use super::error::StoreError;
 use super::fold;
-use super::history::{History, each_row};
+use super::history::{History, each_piece, each_row};
 use super::keys::{self, prefix};
 use super::pending::{Blocks, Pending};
 use crate::ledger::alerts::{AlertChange, Deliveries};
 use crate::ledger::amounts::{Amounts, Row};
 use crate::ledger::counts::Counts;
 use crate::ledger::delta::{Delta, Grand, IdList, Ingest, SeriesId};
+use crate::ledger::inflight::Inflight;
 use crate::ledger::position::{LogId, LogPosition};
 use crate::ledger::rollup::{Bucket, Horizons, Level};
 use crate::ledger::signals::{SignalId, SignalRow, Tally};
@@ -29,12 +30,12 @@ use crate::model::alert::{AlertKey, AlertState, Notice};
 use crate::model::names::Capped;
 use crate::model::series::SeriesKey;
 use crate::model::signal::SignalKey;
-use crate::model::time::UnixMillis;
+use crate::model::time::{MINUTE_MS, UnixMillis};
 
 /// Version of the layout of keys and values. Versions of builds before the first release are refused: 1
 /// had no signals; 2 had no alerts, durations and cuts of hours, and did not say how many request ids
-/// and sources there are.
-pub const SCHEMA_VERSION: u32 = 3;
+/// and sources there are; 3 had no calls in flight, kinds of logs and costs that are not by token.
+pub const SCHEMA_VERSION: u32 = 4;
 /// Largest part of a journal entry; with its checksum it must fit into the largest value.
 const JOURNAL_PART_BYTES: usize = 5_000;
 
@@ -194,6 +195,27 @@ impl LedgerStore {
         })
     }
 
+    /// Visits the calls in flight of minutes that start in `from..to`. One series and minute may come in
+    /// pieces, which add up.
+    pub fn inflight(
+        &self,
+        from: UnixMillis,
+        to: UnixMillis,
+        mut visit: impl FnMut(UnixMillis, SeriesId, &Inflight),
+    ) -> Result<(), StoreError> {
+        let range = keys::inflight_range(from, to);
+        each(&*self.engine, &range.0, &range.1, |key, value| {
+            each_piece(key, &codec::get(key, value)?, &mut visit)
+        })?;
+        for (&(minute, series), inflight) in &self.pending.inflight {
+            let start = UnixMillis(i64::from(minute) * MINUTE_MS);
+            if from <= start && start < to {
+                visit(start, series, inflight);
+            }
+        }
+        Ok(())
+    }
+
     /// Returns what reads the stored rows from another thread.
     pub fn history(&self) -> History {
         History::new(self.engine.reader())
@@ -284,6 +306,11 @@ impl LedgerStore {
         self.each_of(prefix::INGEST, |key, value: Ingest| {
             let source = std::str::from_utf8(key.get(1..)?).ok()?;
             folded.ingest.push((source.to_owned(), value));
+            Some(())
+        })?;
+        self.each_of(prefix::CHARGED, |key, until: UnixMillis| {
+            let item = std::str::from_utf8(key.get(1..)?).ok()?;
+            folded.charged.push((item.to_owned(), until));
             Some(())
         })?;
         self.each_of(prefix::ALERT, |_, (key, state): (AlertKey, AlertState)| {
@@ -413,9 +440,10 @@ fn check_grand(ledger: &Ledger) -> Result<(), StoreError> {
         return Ok(());
     }
     let of = |grand: &Grand| {
-        let Grand { requests, cost, logs, offsets, signal_values, alerts, notices, .. } = grand;
+        let Grand { requests, cost, charge, logs, offsets, signal_values, alerts, notices, .. } =
+            grand;
         format!(
-            "{requests} calls, {cost} dollars, {signal_values} values of signals, {offsets} bytes of {logs} logs, {alerts} alerts and {notices} notices"
+            "{requests} calls, {cost} and {charge} dollars, {signal_values} values of signals, {offsets} bytes of {logs} logs, {alerts} alerts and {notices} notices"
         )
     };
     let what =

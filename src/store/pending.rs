@@ -9,6 +9,7 @@ use super::keys::{self, prefix};
 use crate::ledger::alerts::AlertChange;
 use crate::ledger::amounts::Row;
 use crate::ledger::delta::{Delta, SeriesId};
+use crate::ledger::inflight::Inflight;
 use crate::ledger::position::LogId;
 use crate::ledger::seen::Evicted;
 use crate::ledger::signals::{SignalId, SignalRow};
@@ -36,6 +37,9 @@ pub(super) struct Pending {
     pub(super) touched: BTreeSet<SeriesId>,
     /// Rows to add, by key of their block.
     pub(super) blocks: Blocks<Row>,
+    /// Calls in flight to add, by minute and series.
+    pub(super) inflight: BTreeMap<(u32, SeriesId), Inflight>,
+    pub(super) charged: BTreeSet<String>,
     pub(super) new_signals: Vec<(SignalId, SignalKey)>,
     pub(super) touched_signals: BTreeSet<SignalId>,
     /// Rows of signals to add, by key of their block.
@@ -63,7 +67,12 @@ impl Pending {
             let rows_before = block.len();
             block.entry(keys::place_in_block(number)).or_default().merge(&cell.amounts.row());
             self.rows += block.len() - rows_before;
+            if !cell.inflight.is_empty() {
+                let place = (cell.bucket.start_minute, cell.series);
+                self.inflight.entry(place).or_default().merge(&cell.inflight);
+            }
         }
+        self.charged.extend(delta.charged.iter().map(|(item, _)| item.clone()));
         self.new_signals.extend(delta.new_signals.iter().cloned());
         for cell in &delta.signal_cells {
             self.touched_signals.insert(cell.signal);

@@ -6,6 +6,7 @@ use super::error::StoreError;
 use super::ledger_store::LedgerStore;
 use crate::ledger::amounts::Row;
 use crate::ledger::delta::SeriesId;
+use crate::ledger::inflight::Inflight;
 use crate::ledger::rollup::Level;
 use crate::ledger::signals::{SignalId, SignalRow};
 use crate::ledger::state::Ledger;
@@ -63,6 +64,7 @@ pub fn verify(store: &LedgerStore, ledger: &Ledger) -> Result<Report, StoreError
         report.problems.push(format!("rows of series {} which has no labels", id.0));
     }
     verify_signals(store, ledger, &mut report)?;
+    verify_inflight(store, ledger, &mut report)?;
     for (log, position) in ledger.positions() {
         let marked = position.marks.last().map_or(0, |mark| mark.at);
         if position.offset != marked {
@@ -74,6 +76,45 @@ pub fn verify(store: &LedgerStore, ledger: &Ledger) -> Result<Report, StoreError
         }
     }
     Ok(report)
+}
+
+/// Checks that calls in flight are those of the rows by the minute, and that all that began also ends.
+fn verify_inflight(
+    store: &LedgerStore,
+    ledger: &Ledger,
+    report: &mut Report,
+) -> Result<(), StoreError> {
+    // What is older may be on its way to coarser rows, which keep no calls in flight.
+    let from = ledger.horizons().minutes_from;
+    let mut calls: BTreeMap<SeriesId, [u64; 2]> = BTreeMap::new();
+    store.rows(Level::Minute, from, END_OF_TIME, |_, series, row| {
+        calls.entry(series).or_default()[0] += row.outcomes.total();
+    })?;
+    let mut current: Option<((UnixMillis, SeriesId), Inflight)> = None;
+    let mut check = |done: Option<((UnixMillis, SeriesId), Inflight)>| {
+        let Some(((minute, series), inflight)) = done else { return };
+        calls.entry(series).or_default()[1] += inflight.calls();
+        if !inflight.is_whole() {
+            report.problems.push(format!(
+                "calls in flight of series {} at {}: what began does not end",
+                series.0,
+                minute.second_text()
+            ));
+        }
+    };
+    // Pieces of one series and minute follow each other.
+    store.inflight(from, END_OF_TIME, |minute, series, piece| match &mut current {
+        Some((place, sum)) if *place == (minute, series) => sum.merge(piece),
+        _ => check(current.replace(((minute, series), piece.clone()))),
+    })?;
+    check(current);
+    for (series, [rows, inflight]) in calls.into_iter().filter(|(_, [a, b])| a != b) {
+        report.problems.push(format!(
+            "series {}: its rows by the minute have {rows} calls, its calls in flight are {inflight}",
+            series.0
+        ));
+    }
+    Ok(())
 }
 
 fn verify_signals(

@@ -240,6 +240,7 @@ mod tests {
             principal: principal.to_owned(),
             attributes: Vec::new(),
             context: ContextBand::default(),
+            item: String::new(),
         }
     }
 

@@ -7,22 +7,29 @@ use std::sync::Arc;
 use super::Finding;
 use super::budget::{self, Look};
 use super::condition::{self, SourceState};
+use super::evidence::{self, Evidence};
 use super::facts::Facts;
 use super::machine::{Machine, Step};
 use super::question::{Explainer, Past, Question, key_of};
 use super::recent::Recent;
 use super::rules::{LatencyLimit, Rules};
 use super::spike::{self, Spend};
+use super::throttle;
 use super::usual::{Histories, KEPT_MS, Subject};
 use crate::budget::burn::{Verdict, verdicts};
 use crate::budget::plan::Budget;
 use crate::budget::status::Status;
 use crate::budget::tracks::Tracks;
 use crate::ledger::delta::SeriesId;
+use crate::ledger::inflight::Inflight;
 use crate::ledger::rollup::{Bucket, Horizons, Level};
+use crate::ledger::signals::SignalId;
 use crate::model::alert::{AlertKey, AlertName, AlertState};
-use crate::model::series::{OTHER, SeriesKey, UNKNOWN};
+use crate::model::series::{NONE, OTHER, SeriesKey, UNKNOWN};
+use crate::model::signal::SignalKey;
 use crate::model::time::{MINUTE_MS, UnixMillis};
+use crate::quota::limits::Limits;
+use crate::quota::tracker::{PoolStatus, Tracker};
 
 /// Most subjects whose usual spend is known.
 const SUBJECTS_MAX: usize = 3_000;
@@ -61,6 +68,10 @@ pub struct Evaluation {
     pub budgets: Vec<BudgetState>,
     /// What subjects spend.
     pub spending: Vec<(Subject, Spend)>,
+    /// Where the pools of quotas stand.
+    pub pools: Vec<PoolStatus>,
+    /// Throttled calls by model and the log that says so, for each of [`evidence::WINDOWS`].
+    pub throttles: Vec<BTreeMap<(String, evidence::Source), evidence::Tally>>,
     /// Rows of subjects whose history is not kept, since there are too many.
     pub uncompared: u64,
     /// Series whose value shares the part `other` of a divided budget, by place of the budget.
@@ -78,6 +89,9 @@ pub struct Lookout {
     models: BTreeMap<UnixMillis, BTreeMap<String, Facts>>,
     histories: Histories,
     tracks: Tracks,
+    limits: Arc<Limits>,
+    quotas: Tracker,
+    evidence: Evidence,
     machine: Machine,
     /// Sources that had a record while it was new.
     live: BTreeSet<String>,
@@ -89,6 +103,7 @@ impl Lookout {
     pub fn new(
         rules: Rules,
         plans: Arc<[Budget]>,
+        limits: Arc<Limits>,
         horizons: Horizons,
         states: &BTreeMap<AlertKey, AlertState>,
     ) -> Self {
@@ -102,6 +117,9 @@ impl Lookout {
             models: BTreeMap::new(),
             histories: Histories::new(SUBJECTS_MAX),
             tracks: Tracks::new(tracks, horizons.cuts, horizons.cuts_from),
+            limits,
+            quotas: Tracker::default(),
+            evidence: Evidence::default(),
             machine: Machine::new(states),
             live: BTreeSet::new(),
             settled: UnixMillis(0),
@@ -123,6 +141,7 @@ impl Lookout {
     pub fn learn(&mut self, series: SeriesId, key: &Arc<SeriesKey>) {
         if usize::try_from(series.0).is_ok_and(|place| place == self.keys.len()) {
             self.subjects.push(subjects_of(key));
+            self.quotas.learn(series, key);
             self.tracks.learn(series, key);
             self.keys.push(Arc::clone(key));
         }
@@ -140,6 +159,7 @@ impl Lookout {
         if !self.tracks.add_sums(series, bucket, &facts.sums()) {
             return;
         }
+        self.quotas.add_row(series, bucket, &facts.of_quota(), now);
         if bucket.level == Level::Minute {
             self.recent.add(bucket.start(), series, facts, now);
             self.add_to_model(bucket.start(), series, facts, now);
@@ -150,6 +170,37 @@ impl Lookout {
         }
     }
 
+    /// Takes calls in flight of a minute, or what a commit adds to them. Each call must come once.
+    pub fn add_inflight(
+        &mut self,
+        series: SeriesId,
+        minute: UnixMillis,
+        inflight: &Inflight,
+        now: UnixMillis,
+    ) {
+        self.quotas.add_inflight(series, minute, inflight, &self.limits, now);
+    }
+
+    /// Takes the labels of a signal, before its first value.
+    pub fn learn_signal(&mut self, id: SignalId, key: &SignalKey) {
+        self.evidence.learn(id, key);
+    }
+
+    /// Takes values of a signal, or what a commit adds to them.
+    pub fn add_signal(&mut self, id: SignalId, bucket: Bucket, values: u64, now: UnixMillis) {
+        if bucket.level == Level::Minute {
+            self.evidence.add_signal(id, bucket.start(), values, now);
+        }
+    }
+
+    fn throttles(
+        &self,
+        now: UnixMillis,
+    ) -> Vec<BTreeMap<(String, evidence::Source), evidence::Tally>> {
+        let to = self.quotas.last_minute(now).plus(MINUTE_MS);
+        evidence::WINDOWS.iter().map(|&(_, ms)| self.evidence.sums(to, ms)).collect()
+    }
+
     fn add_to_model(
         &mut self,
         minute: UnixMillis,
@@ -157,10 +208,11 @@ impl Lookout {
         facts: &Facts,
         now: UnixMillis,
     ) {
-        let Some(key) = key_of(&self.keys, series).filter(|_| minute >= Recent::kept_from(now))
-        else {
+        let Some(key) = key_of(&self.keys, series) else { return };
+        self.evidence.add_calls(&key.model, minute, facts, now);
+        if minute < Recent::kept_from(now) {
             return;
-        };
+        }
         let models = self.models.entry(minute).or_default();
         if let Some(sums) = models.get_mut(&key.model) {
             sums.merge(facts);
@@ -187,7 +239,8 @@ impl Lookout {
         let mut found: Vec<(Finding, Question<'_>)> = Vec::new();
         let budgets = self.budgets(now, &mut found);
         let spending = self.spikes(&firing, now, &mut found);
-        self.conditions(now, &mut found);
+        let pools = self.quotas.evaluate(&self.limits, now);
+        self.conditions(now, &pools, &mut found);
         let sources = condition::of_sources(&self.rules, &world.sources, world.book_made, now);
         found.extend(sources.into_iter().map(|finding| (finding, Question::nobody())));
 
@@ -209,6 +262,8 @@ impl Lookout {
             plans: Arc::clone(&self.plans),
             budgets,
             spending,
+            pools,
+            throttles: self.throttles(now),
             uncompared: self.histories.refused(),
             folded: (0..self.plans.len()).map(|place| self.tracks.folded(place)).collect(),
         };
@@ -223,6 +278,8 @@ impl Lookout {
         self.models = self.models.split_off(&Recent::kept_from(believed));
         self.histories.prune(believed);
         self.tracks.settle(now);
+        self.quotas.settle(now);
+        self.evidence.prune(believed);
     }
 
     /// Says which sources were live: those that are silent already were, whatever a restart forgot.
@@ -294,14 +351,24 @@ impl Lookout {
         spending.into_iter().map(|(subject, spend)| (subject.clone(), spend)).collect()
     }
 
-    fn conditions(&self, now: UnixMillis, found: &mut Vec<(Finding, Question<'_>)>) {
+    fn conditions(
+        &self,
+        now: UnixMillis,
+        pools: &[PoolStatus],
+        found: &mut Vec<(Finding, Question<'_>)>,
+    ) {
         let mut models: BTreeMap<&str, Facts> = BTreeMap::new();
         let from = now.plus(-condition::WINDOW_MS).floor(MINUTE_MS);
         for (model, facts) in self.models.range(from..=now).flat_map(|(_, models)| models) {
             models.entry(model.as_str()).or_default().merge(facts);
         }
-        for finding in condition::of_models(&self.rules, &models) {
+        for mut finding in condition::of_models(&self.rules, &models) {
             let model = finding.key.labels.get("model").cloned();
+            if finding.key.name == AlertName::ThrottleRatio
+                && let Some(model) = &model
+            {
+                throttle::explain(&mut finding.brief, pools, model);
+            }
             let question =
                 Question { model, window_ms: condition::WINDOW_MS, ..Question::nobody() };
             found.push((finding, question));
@@ -316,7 +383,8 @@ impl Lookout {
 
 /// Returns whom the calls of a series are compared as; what is not known is nobody.
 fn subjects_of(key: &SeriesKey) -> Vec<Subject> {
-    let named = |name: &String| (name != UNKNOWN && name != OTHER).then(|| name.clone());
+    let named =
+        |name: &String| (name != UNKNOWN && name != OTHER && name != NONE).then(|| name.clone());
     let known = [
         named(&key.account).map(Subject::Account),
         named(&key.model).map(Subject::Model),
@@ -353,14 +421,16 @@ mod tests {
             principal: principal.to_owned(),
             attributes: Vec::new(),
             context: ContextBand::default(),
+            item: String::new(),
         })
     }
 
     /// A lookout that knows a caller who spends a cent a minute for two days.
     fn lookout() -> Lookout {
         let horizons = Horizons::default();
+        let limits = Arc::new(Limits::shipped().unwrap());
         let mut lookout =
-            Lookout::new(Rules::default(), Arc::default(), horizons, &BTreeMap::new());
+            Lookout::new(Rules::default(), Arc::default(), limits, horizons, &BTreeMap::new());
         lookout.learn(SeriesId(0), &key("role/a"));
         for minute in 0..2 * 24 * 60 {
             spend(&mut lookout, NOON.plus(-minute * MINUTE_MS), 1, NOON);

@@ -37,6 +37,7 @@ mod incident;
 mod ledger;
 mod manual;
 mod metrics;
+mod quota_limits;
 mod rotation;
 mod rules;
 mod shipped;

@@ -5,12 +5,14 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
-use tollkeeper::ledger::batch::{Entry, Group, Rated, RatedBatch};
+use tollkeeper::ledger::batch::{Entry, Group, OutputLimit, Rated, RatedBatch};
 use tollkeeper::ledger::position::{LogId, LogPosition, Mark};
 use tollkeeper::ledger::rollup::{HourCuts, Retention};
 use tollkeeper::ledger::state::{Ledger, Settings};
 use tollkeeper::model::money::Usd;
-use tollkeeper::model::names::{Approximations, Operation, Outcome, RecordKind, Route, Tier};
+use tollkeeper::model::names::{
+    Approximations, Operation, Outcome, RecordKind, Route, ThrottleKind, Tier,
+};
 use tollkeeper::model::series::{ContextBand, SeriesKey};
 use tollkeeper::model::span::Span;
 use tollkeeper::model::time::{DAY_MS, HOUR_MS, MINUTE_MS, UnixMillis};
@@ -165,6 +167,7 @@ fn group(series: u64) -> Arc<Group> {
             principal: "role/chat".to_owned(),
             attributes: vec![],
             context: ContextBand(0),
+            item: String::new(),
         },
         model_id: String::new(),
         card: RateCard {
@@ -191,6 +194,8 @@ fn entry(number: u64, call: u64, at: UnixMillis) -> Entry {
         outcome: Outcome::Ok,
         error_code: None,
         retries_exhausted: None,
+        throttle: ThrottleKind::Unknown,
+        output_limit: OutputLimit::Tokens(100),
         stop_reason: None,
         empty: false,
         tokens,

@@ -193,7 +193,7 @@ impl Exam {
 
     /// Works off the sums by group.
     pub(super) fn settle(&mut self) {
-        for (group, (), amounts) in std::mem::take(&mut self.cells).finish() {
+        for (group, (), amounts, _) in std::mem::take(&mut self.cells).finish() {
             self.price(&group, &amounts);
         }
     }

@@ -218,7 +218,7 @@ impl Groups {
     }
 
     fn settle(&mut self) {
-        for (group, bucket, amounts) in std::mem::take(&mut self.cells).finish() {
+        for (group, bucket, amounts, _) in std::mem::take(&mut self.cells).finish() {
             let at = UnixMillis(bucket.saturating_mul(self.bucket_ms));
             let values = self.by.iter().map(|by| by.value(&group, at)).collect();
             self.rows.entry(values).or_default().merge(&amounts);

@@ -292,9 +292,7 @@ pub(super) fn day_of(value: &Value<'_>) -> Option<UnixMillis> {
         DeValue::Datetime(date) => date.to_string(),
         _ => return None,
     };
-    (day.len() == "2026-11-23".len())
-        .then(|| UnixMillis::parse_rfc3339(&format!("{day}T00:00:00Z")))
-        .flatten()
+    UnixMillis::parse_day(&day)
 }
 
 /// Tells whether `text` is made of words of `allowed` bytes, joined by `-`.
