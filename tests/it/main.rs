@@ -33,6 +33,7 @@ mod incident;
 mod ledger;
 mod metrics;
 mod quota_limits;
+mod quotas;
 mod rotation;
 mod rules;
 mod signals;
