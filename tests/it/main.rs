@@ -38,6 +38,7 @@ mod ledger;
 mod manual;
 mod metrics;
 mod quota_limits;
+mod quotas;
 mod rotation;
 mod rules;
 mod shipped;
