@@ -1,6 +1,6 @@
 //! Whoever sends too much, too slowly, too often or nonsense: the others are served all the same.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ fn is_ended(stream: &mut TcpStream) -> bool {
     match stream.read(&mut [0; 64]) {
         Ok(0) => true,
         Ok(_) => false,
-        Err(error) => error.kind() != std::io::ErrorKind::WouldBlock,
+        Err(error) => !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted),
     }
 }
 
