@@ -24,6 +24,7 @@ pub mod price;
 pub mod ledger;
 pub mod quota;
 pub mod budget;
+pub mod charge;
 pub mod watch;
 pub mod config;
 pub mod store;

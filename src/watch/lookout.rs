@@ -137,7 +137,7 @@ impl Lookout {
     /// Takes a row, or what a commit adds to one. Each amount must come once.
     pub fn add(&mut self, series: SeriesId, bucket: Bucket, facts: &Facts, now: UnixMillis) {
         // A series whose labels did not come has no place here; they come first, always.
-        if !self.tracks.add_sums(series, bucket, &facts.sums()) {
+        if !self.tracks.add_sums(series, bucket, &facts.sums(false)) {
             return;
         }
         if bucket.level == Level::Minute {

@@ -30,7 +30,8 @@ fn ask(
     let known = Known { from: Some(START.plus(known_from * DAY_MS)), ..Known::default() };
     let limit = Amount::Usd(Usd((limit * DOLLAR) as i128));
     let spent = limit.in_unit_of(&track.sum(period.start, now));
-    forecast(&Question { track, known: &known, period, limit, spent, now })
+    let (made, standing) = (spent, Standing::NONE);
+    forecast(&Question { track, known: &known, period, limit, spent, made, standing, now })
 }
 
 fn dollars(amount: Amount) -> f64 {
@@ -174,8 +175,16 @@ fn a_forecast_waits_for_a_twentieth_of_the_period() {
     let period = Interval { start: START, end: START.plus(DAY_MS) };
     let (limit, now) = (Amount::Tokens(1), START.plus(12 * HOUR_MS));
     let known = Known::default();
-    let question =
-        Question { track: &track, known: &known, period, limit, spent: Amount::Tokens(0), now };
+    let question = Question {
+        track: &track,
+        known: &known,
+        period,
+        limit,
+        spent: Amount::Tokens(0),
+        made: Amount::Tokens(0),
+        standing: Standing::NONE,
+        now,
+    };
     let until = now.plus(72 * MINUTE_MS);
     assert_eq!(forecast(&question), Err(NoForecast::TooEarly { until }));
 }
