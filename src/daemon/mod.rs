@@ -233,6 +233,7 @@ fn rules(config: &Config, book: Arc<Book>, books: &Books) -> Rules {
     Rules {
         book,
         models: Arc::new(config.models.clone()),
+        provisioned: Arc::new(config.paid_by_hour()),
         attributes: config.labels.attributes.clone().into(),
         formats: config.formats.clone().into(),
         seed: books.store.identity().seed,
