@@ -62,6 +62,8 @@ pub struct Due {
     pub amounts: Vec<(UnixMillis, Usd)>,
     /// Up to when the item is charged then.
     pub until: UnixMillis,
+    /// How many steps of time that took.
+    pub steps: usize,
 }
 
 impl Item {
@@ -122,15 +124,15 @@ impl Item {
         self.per_hour()?;
         let now = now.floor(MINUTE_MS);
         let begin = charged.map_or(self.from, |charged| charged.max(self.from));
-        let mut due = Due { amounts: Vec::new(), until: begin };
-        for _ in 0..steps_max {
+        let mut due = Due { amounts: Vec::new(), until: begin, steps: 0 };
+        while due.steps < steps_max {
             let at = due.until;
             if self.paid_until().is_some_and(|paid| at >= paid) {
                 break;
             }
             let (booked, end) = match self.to {
                 // Its end became known after it.
-                Some(to) if at >= to => (self.from.max(to.plus(-1)), to),
+                Some(to) if at >= to => (to.plus(-1), to),
                 _ => (at, step_end(at, horizons)),
             };
             let end = self.to.map_or(end, |to| end.min(to));
@@ -143,6 +145,7 @@ impl Item {
                 due.amounts.push((booked, amount));
             }
             due.until = until;
+            due.steps += 1;
         }
         (due.until > begin).then_some(due)
     }

@@ -19,9 +19,10 @@ use crate::store::{LedgerStore, StoreError};
 
 pub(super) fn config(file: &Path) -> Result<(), Failure> {
     let config = load_config(file)?;
-    daemon::load_book(&config.price_files)?;
+    let book = daemon::load_book(&config.price_files)?;
+    let items = config.items(&book)?.len();
     let text = format!(
-        "{}: {} source{}, {} mapped model{}, {} price file{}, {} alert \
+        "{}: {} source{}, {} mapped model{}, {} price file{}, {items} fixed cost{}, {} alert \
          route{}: ok\n",
         file.display(),
         config.sources.len(),
@@ -30,6 +31,7 @@ pub(super) fn config(file: &Path) -> Result<(), Failure> {
         plural(config.models.len()),
         config.price_files.len(),
         plural(config.price_files.len()),
+        plural(items),
         config.delivery.routes.len(),
         plural(config.delivery.routes.len()),
     );
@@ -70,11 +72,12 @@ fn examine(dir: &Path) -> Result<(Ledger, Report), StoreError> {
 fn text(ledger: &Ledger, report: &Report) -> String {
     let grand = ledger.grand();
     let mut text = format!(
-        "calls      {}\ntokens     {}\nunpriced   {}\ncost USD   {}\n",
+        "calls      {}\ntokens     {}\nunpriced   {}\ncost USD   {}\nfixed USD  {}\n",
         grouped(grand.requests),
         grouped(grand.tokens.total()),
         grouped(grand.unpriced.total()),
         grand.cost,
+        grand.charge,
     );
     text.push_str(&format!("commits    {}\n", grouped(ledger.number())));
     text.push_str(&format!("series     {}\n", grouped(report.series as u64)));
@@ -105,6 +108,7 @@ fn json(ledger: &Ledger, report: &Report) -> Result<String, Failure> {
         "tokens": by_class(&grand.tokens),
         "unpriced_tokens": by_class(&grand.unpriced),
         "cost_usd": grand.cost.to_string(),
+        "fixed_cost_usd": grand.charge.to_string(),
         "reported_cost_usd": grand.reported_cost.to_string(),
         "commits": ledger.number(),
         "series": report.series,

@@ -4,6 +4,7 @@
 //! writes and publishes. The main thread serves HTTP and waits for signals. Only this module
 //! spawns (but for a thread of `alert` that writes to standard output), and only [`clock`] reads the wall clock. It must never count or compute an amount.
 
+mod charges;
 pub mod clock;
 mod committer;
 mod evaluator;
@@ -33,6 +34,7 @@ use self::pipeline::Pipeline;
 use self::published::Published;
 use self::signals::{Event, Signals};
 use crate::alert::{self, ReadEnvironment, Route, RouteErrors};
+use crate::charge::{Item, NoHourPrice};
 use crate::config::Config;
 use crate::ledger::meter::Rules;
 use crate::price::Book;
@@ -48,6 +50,14 @@ struct Outside<'o> {
     environment: ReadEnvironment,
 }
 
+/// A new config, with everything that may be wrong about it made ready.
+struct Prepared {
+    config: Config,
+    book: Arc<Book>,
+    items: Arc<[Item]>,
+    routes: Vec<Route>,
+}
+
 /// Reads the config again; the error is for a person.
 pub type Reload = Box<dyn Fn() -> Result<Config, String>>;
 
@@ -60,6 +70,9 @@ pub enum DaemonError {
     /// A price file is wrong.
     #[error(transparent)]
     Prices(#[from] BookFileError),
+    /// A price of provisioned throughput is not known.
+    #[error(transparent)]
+    HourPrice(#[from] NoHourPrice),
     /// A route of alerts is wrong.
     #[error(transparent)]
     Routes(#[from] RouteErrors),
@@ -124,10 +137,11 @@ async fn run_in(
     let signals = Signals::new(asked)
         .map_err(|source| DaemonError::System { what: "watch for signals", source })?;
     let book = Arc::new(load_book(&config.price_files)?);
+    let items: Arc<[Item]> = config.items(&book)?.into();
 
     let routes = alert::prepare(&config.delivery, environment)?;
     let published = Published::new();
-    published.plan(&config);
+    published.plan(&config, &items);
     let doors = Doors {
         snapshot: published.snapshots.subscribe(),
         evaluation: published.evaluations.subscribe(),
@@ -150,7 +164,7 @@ async fn run_in(
         "the ledger is open"
     );
     let rules = rules(&config, book, &books);
-    let pipeline = Pipeline::start(&config, rules, books, routes, &published)?;
+    let pipeline = Pipeline::start(&config, rules, items, books, routes, &published)?;
     let outside = Outside { reload, environment };
     let result = supervise(config, pipeline, signals, &published, &outside).await;
     drop(stop_serving);
@@ -185,12 +199,12 @@ async fn supervise(
                 tracing::error!("the new config is wrong, the old one stays in force:\n{why}");
                 Err(why)
             }
-            Ok((new, book, routes)) => {
+            Ok(Prepared { config: new, book, items, routes }) => {
                 let books = stop(pipeline).await?;
                 let text = describe_reload(&config, &new);
                 let rules = rules(&new, book, &books);
-                published.plan(&new);
-                pipeline = Pipeline::start(&new, rules, books, routes, published)?;
+                published.plan(&new, &items);
+                pipeline = Pipeline::start(&new, rules, items, books, routes, published)?;
                 config = new;
                 tracing::info!("{text}");
                 Ok(text)
@@ -204,12 +218,13 @@ async fn supervise(
 }
 
 /// Makes everything ready that may be wrong about a new config.
-fn prepare(outside: &Outside<'_>) -> Result<(Config, Arc<Book>, Vec<Route>), String> {
+fn prepare(outside: &Outside<'_>) -> Result<Prepared, String> {
     let config = (outside.reload)()?;
     let book = load_book(&config.price_files).map_err(|error| error.to_string())?;
     let routes =
         alert::prepare(&config.delivery, outside.environment).map_err(|error| error.to_string())?;
-    Ok((config, Arc::new(book), routes))
+    let items = config.items(&book).map_err(|error| error.to_string())?.into();
+    Ok(Prepared { config, book: Arc::new(book), items, routes })
 }
 
 fn describe_reload(old: &Config, new: &Config) -> String {

@@ -87,7 +87,9 @@ pub(super) fn family(metric: Metric, fill: Fill, groups: &[Group]) -> Family {
 pub(super) fn group(snapshot: &Snapshot) -> Vec<Group> {
     let names = label_names(snapshot);
     let mut groups: BTreeMap<Vec<&str>, Group> = BTreeMap::new();
-    for (series, amounts) in &snapshot.series {
+    // What is not paid by token has families of its own.
+    let of_calls = snapshot.series.iter().filter(|(series, _)| series.item.is_empty());
+    for (series, amounts) in of_calls {
         let mut values = vec![
             series.provider.as_str(),
             &series.account,

@@ -12,6 +12,7 @@ pub mod gate;
 pub mod lookout;
 pub mod machine;
 mod overlap;
+pub mod provisioned;
 pub mod question;
 pub mod recent;
 pub mod rules;
