@@ -373,6 +373,12 @@ fn subjects_of(key: &SeriesKey) -> Vec<Subject> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::budget::amount::Amount;
+    use crate::budget::period::{Cycle, Period};
+    use crate::budget::plan::Fail;
+    use crate::budget::scope::{Label, Matcher, Scope};
+    use crate::budget::zone::Zone;
+    use crate::charge::Rate;
     use crate::ledger::rollup::HourCuts;
     use crate::model::alert::NoticeStatus;
     use crate::model::money::{PICODOLLARS_PER_USD, Usd};
@@ -440,5 +446,97 @@ mod tests {
         // The minutes before the jump are still there.
         let kept = lookout.recent.by_series(NOON.plus(-10 * MINUTE_MS), NOON.plus(10_000));
         assert_eq!(kept[&SeriesId(0)].calls, 12);
+    }
+
+    /// A budget counts what is not paid by token where its scope says so, whatever the order of rows, and
+    /// knows what the rest of its period costs.
+    #[test]
+    fn budgets_count_items_in_their_scope_and_nothing_else_sees_them() {
+        let dollar = PICODOLLARS_PER_USD;
+        let hourly = |name: &str, model: &str| {
+            let key = SeriesKey {
+                item: name.to_owned(),
+                model: model.to_owned(),
+                ..(*key("none")).clone()
+            };
+            Item { key, rate: Rate::Hourly(Usd(60 * dollar)), from: NOON.plus(-DAY_MS), to: None }
+        };
+        let items = [hourly("endpoint", "none"), hourly("units", "m")];
+        let plan = |label: Option<(&str, &str)>| Budget {
+            name: "b".to_owned(),
+            limit: Amount::Usd(Usd(10_000 * dollar)),
+            period: Period { cycle: Cycle::Day, zone: Zone::UTC },
+            scope: Scope {
+                matchers: label
+                    .map(|(name, glob)| Matcher::new(Label::parse(name).unwrap(), [glob]))
+                    .into_iter()
+                    .collect(),
+            },
+            thresholds: vec![],
+            carry_over: false,
+            per: None,
+            enforce: false,
+            fail: Fail::Open,
+            floor: Usd(dollar),
+        };
+        let scopes = [
+            None,
+            Some(("item", "none")),
+            Some(("item", "!none")),
+            Some(("model", "m")),
+            Some(("item", "units")),
+        ];
+        let plans: Vec<Budget> = scopes.into_iter().map(plan).collect();
+        let evaluated = |is_reversed: bool| {
+            let plans = plans.as_slice().into();
+            let mut lookout =
+                Lookout::new(Rules::default(), plans, Horizons::default(), &BTreeMap::new())
+                    .with_items(items.as_slice().into(), Arc::default());
+            let keys =
+                [key("role/a"), Arc::new(items[0].key.clone()), Arc::new(items[1].key.clone())];
+            for (id, key) in (0..).map(SeriesId).zip(&keys) {
+                lookout.learn(id, key);
+            }
+            // Twelve hours of a dollar a minute for each item, and half a dollar for calls.
+            let mut rows: Vec<(u32, i64)> =
+                (0..720).flat_map(|minute| [(0, minute), (1, minute), (2, minute)]).collect();
+            if is_reversed {
+                rows.reverse();
+            }
+            for (series, minute) in rows {
+                let at = NOON.plus((minute - 720) * MINUTE_MS);
+                let facts = match series {
+                    0 => Facts { calls: 1, cost: Usd(dollar / 2), ..Facts::default() },
+                    _ => Facts { charge: Usd(dollar), ..Facts::default() },
+                };
+                let bucket = Bucket::holding(Level::Minute, at, HourCuts::default());
+                lookout.add(SeriesId(series), bucket, &facts, NOON);
+            }
+            let mut world = World { sources: Vec::new(), book_made: None };
+            lookout.evaluate(&mut world, &mut |_, _| BTreeMap::new(), NOON).0
+        };
+        for evaluation in [evaluated(false), evaluated(true)] {
+            let found: Vec<(i128, i128)> = evaluation
+                .budgets
+                .iter()
+                .map(|state| {
+                    let forecast = state.status.forecast.unwrap().expected;
+                    (state.status.spent.number() / dollar, forecast.number() / dollar)
+                })
+                .collect();
+            assert_eq!(
+                found,
+                [(1_800, 3_600), (360, 720), (1_440, 2_880), (1_080, 2_160), (720, 1_440)]
+            );
+            // They are nobody's spike.
+            let total = evaluation.spending.iter().find(|(subject, _)| *subject == Subject::Total);
+            assert_eq!(total.unwrap().1.per_hour, Usd(30 * dollar));
+            assert!(
+                evaluation
+                    .spending
+                    .iter()
+                    .all(|(subject, _)| *subject != Subject::Model("none".to_owned()))
+            );
+        }
     }
 }
