@@ -28,6 +28,7 @@ use tollkeeper::model::money::{PICODOLLARS_PER_USD, Usd};
 use tollkeeper::model::names::{Route, Tier};
 use tollkeeper::model::series::{ContextBand, SeriesKey};
 use tollkeeper::model::time::{DAY_MS, HOUR_MS, MINUTE_MS, UnixMillis};
+use tollkeeper::quota::limits::Limits;
 use tollkeeper::watch::facts::Facts;
 use tollkeeper::watch::lookout::{Lookout, World};
 use tollkeeper::watch::rules::Rules;
@@ -46,8 +47,9 @@ fn main() {
     let cuts = budgets.iter().fold(HourCuts::FULL_HOURS, |cuts, one| cuts.and(one.period.cuts()));
     let before = resident_megabytes();
     let horizons = Horizons { cuts, ..Horizons::default() };
-    let mut lookout =
-        Lookout::new(Rules::default(), budgets.as_slice().into(), horizons, &BTreeMap::new());
+    let limits = Arc::new(Limits::shipped().unwrap());
+    let plans = budgets.as_slice().into();
+    let mut lookout = Lookout::new(Rules::default(), plans, limits, horizons, &BTreeMap::new());
     let started = Instant::now();
     for id in 0..SERIES {
         lookout.learn(SeriesId(id), &Arc::new(series(id)));

@@ -16,7 +16,7 @@ pub struct Calls<'i> {
     /// Which of them count the calls of a group of the batch: as many places for each group.
     counts: Vec<bool>,
     /// Calls by place of the item and minute.
-    calls: BTreeMap<(usize, UnixMillis), u64>,
+    by_minute: BTreeMap<(usize, UnixMillis), u64>,
     /// The latest time that a log tells and that may be true.
     newest: UnixMillis,
     believable: UnixMillis,
@@ -38,7 +38,7 @@ impl<'i> Calls<'i> {
             scopes.iter().map(move |scope| scope.matches(&series.series))
         };
         let counts = groups.iter().flat_map(of_group).collect();
-        Self { items: paid, counts, calls: BTreeMap::new(), newest: UnixMillis(0), believable }
+        Self { items: paid, counts, by_minute: BTreeMap::new(), newest: UnixMillis(0), believable }
     }
 
     /// Takes a call that is counted, booked at `at`.
@@ -54,7 +54,7 @@ impl<'i> Calls<'i> {
         for (place, (item, _)) in self.items.iter().enumerate() {
             let is_counted = self.counts.get(first.saturating_add(place)) == Some(&true);
             if is_counted && item.is_in_force(at) {
-                *self.calls.entry((place, at.floor(MINUTE_MS))).or_default() += 1;
+                *self.by_minute.entry((place, at.floor(MINUTE_MS))).or_default() += 1;
             }
         }
     }
@@ -66,7 +66,7 @@ impl<'i> Calls<'i> {
 
     /// Returns what is to be paid: item, time and dollars.
     pub fn charges(&self) -> impl Iterator<Item = (&'i Item, UnixMillis, Usd)> + '_ {
-        self.calls.iter().filter_map(|(&(place, minute), &calls)| {
+        self.by_minute.iter().filter_map(|(&(place, minute), &calls)| {
             let &(item, usd) = self.items.get(place)?;
             // The minute in which an item begins began before it.
             Some((item, minute.max(item.from), usd.times(calls)))

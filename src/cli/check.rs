@@ -21,7 +21,8 @@ pub(super) fn config(file: &Path) -> Result<(), Failure> {
     let config = load_config(file)?;
     let book = daemon::load_book(&config.price_files)?;
     let items = config.items(&book)?.len();
-    let text = format!(
+    let (limits, exports) = daemon::load_limits(&config.quota)?;
+    let mut text = format!(
         "{}: {} source{}, {} mapped model{}, {} price file{}, {items} fixed cost{}, {} alert \
          route{}: ok\n",
         file.display(),
@@ -35,6 +36,14 @@ pub(super) fn config(file: &Path) -> Result<(), Failure> {
         config.delivery.routes.len(),
         plural(config.delivery.routes.len()),
     );
+    for line in daemon::limits_told(&limits, &exports) {
+        text.push_str(&format!("{line}\n"));
+    }
+    for model in config.quota.models().filter(|model| !book.knows(model)) {
+        text.push_str(&format!(
+            "`{model}` in `[quota]` is no model of the price book; is it spelled right?\n"
+        ));
+    }
     Ok(std::io::stdout().lock().write_all(text.as_bytes())?)
 }
 

@@ -1,5 +1,6 @@
 //! Tables for terminals and for spreadsheets, and their cells.
 
+pub(super) use crate::model::digits::grouped;
 use crate::model::money::Usd;
 
 /// Where a column's text stands.
@@ -60,19 +61,6 @@ pub(super) fn printable(cell: &str) -> String {
         .collect()
 }
 
-/// Returns a count with thousands separated by commas.
-pub(super) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 /// Decimals of a dollar in tables.
 const TABLE_DECIMALS: usize = 6;
 
@@ -88,7 +76,7 @@ pub(super) fn dollars(amount: Usd) -> String {
     let text = amount.to_string();
     let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
     let kept: String = fraction.chars().take(TABLE_DECIMALS).collect();
-    let whole = whole.parse().map_or_else(|_| whole.to_owned(), grouped);
+    let whole = whole.parse().map_or_else(|_| whole.to_owned(), grouped::<u64>);
     format!("{whole}.{kept:0<TABLE_DECIMALS$}")
 }
 
@@ -115,8 +103,8 @@ mod tests {
     fn columns_are_aligned_and_nothing_reaches_the_terminal_raw() {
         let header = [("MODEL", Align::Left), ("TOKENS", Align::Right)];
         let rows = [
-            vec!["a\u{1b}[31m".to_owned(), grouped(1_234_567)],
-            vec!["total".to_owned(), grouped(12)],
+            vec!["a\u{1b}[31m".to_owned(), grouped(1_234_567_u64)],
+            vec!["total".to_owned(), grouped(12_u64)],
         ];
         assert_eq!(
             table(&header, &rows, 1),

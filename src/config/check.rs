@@ -7,6 +7,7 @@ use super::charge;
 use super::conditions;
 use super::format;
 use super::problem::Problems;
+use super::quota;
 use super::route;
 use super::section::{Reader, Section};
 use super::{
@@ -70,6 +71,7 @@ fn read(reader: &Reader<'_>, folder: &Path) -> Option<Config> {
     let mut prices = root.section("prices");
     let price_files = prices.texts("files").unwrap_or_default();
     prices.finish();
+    let quota = quota::read(&mut root, folder);
     let budgets = budget::read(&mut root, &shown.attributes, retention);
     let source_names: Vec<String> = sources.iter().map(|source| source.name.clone()).collect();
     let items = charge::read(&mut root, &shown.attributes, &source_names);
@@ -99,6 +101,7 @@ fn read(reader: &Reader<'_>, folder: &Path) -> Option<Config> {
         models,
         formats,
         price_files: price_files.iter().map(|file| folder.join(file)).collect(),
+        quota,
         budgets,
         provisioned: items.provisioned,
         fixed_costs: items.fixed_costs,

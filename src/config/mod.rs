@@ -10,6 +10,7 @@ mod conditions;
 mod file_source;
 mod format;
 mod problem;
+mod quota;
 pub mod route;
 mod section;
 
@@ -21,6 +22,7 @@ pub(crate) use budget::THRESHOLDS_DEFAULT;
 pub(crate) use check::label_name;
 pub use file_source::FileSourceConfig;
 pub use problem::{Problem, Problems};
+pub use quota::QuotaConfig;
 pub use route::DeliveryConfig;
 pub(crate) use section::parse_duration_ms;
 
@@ -59,6 +61,8 @@ pub struct Config {
     pub formats: Vec<LogFormat>,
     /// Price files that override and extend the shipped price book, in this order.
     pub price_files: Vec<PathBuf>,
+    /// Limits of AWS, and what counts against them.
+    pub quota: QuotaConfig,
     /// What calls may come to.
     pub budgets: Vec<Budget>,
     /// Provisioned throughput.
@@ -108,6 +112,7 @@ impl Config {
             models: BTreeMap::new(),
             formats: Vec::new(),
             price_files: Vec::new(),
+            quota: QuotaConfig::default(),
             budgets: Vec::new(),
             provisioned: Vec::new(),
             fixed_costs: Vec::new(),

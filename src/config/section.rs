@@ -53,9 +53,13 @@ impl<'i> Reader<'i> {
         }
     }
 
+    fn line(&self, at: &Range<usize>) -> usize {
+        self.text.get(..at.start).unwrap_or("").matches('\n').count() + 1
+    }
+
     pub(super) fn report(&self, at: &Range<usize>, key: String, text: String) {
         let before = self.text.get(..at.start).unwrap_or("");
-        let line = before.matches('\n').count() + 1;
+        let line = self.line(at);
         let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
         let problem = Problem { file: self.file.clone(), line, column, key, text };
         self.problems.borrow_mut().push(problem);
@@ -99,6 +103,11 @@ impl<'r, 'i> Section<'r, 'i> {
     /// Reports something about the section as a whole.
     pub(super) fn report(&self, text: String) {
         self.reader.report(&self.at, self.path.clone(), text);
+    }
+
+    /// Returns where the section is, for problems of another one.
+    pub(super) fn place(&self) -> String {
+        format!("`{}` on line {}", self.path, self.reader.line(&self.at))
     }
 
     /// Reads a text and what it stands for; `allowed` completes "expected …".

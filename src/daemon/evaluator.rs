@@ -21,8 +21,10 @@ use crate::ledger::state::Ledger;
 use crate::metrics::Snapshot;
 use crate::model::alert::{DeliveryResult, Notice, NoticeStatus};
 use crate::model::time::UnixMillis;
+use crate::quota::tracker;
 use crate::store::{History, LedgerStore, StoreError};
 use crate::watch::condition::SourceState;
+use crate::watch::evidence;
 use crate::watch::facts::Facts;
 use crate::watch::lookout::{Evaluation, Lookout, World};
 use crate::watch::machine::Event;
@@ -74,6 +76,16 @@ impl Start {
                 lookout.add(series, bucket, &Facts::of(row, limit), now);
             })?;
         }
+        store.inflight(now.plus(-tracker::KEPT_MS), to, |minute, series, inflight| {
+            lookout.add_inflight(series, minute, inflight, now);
+        })?;
+        for (id, key, _) in ledger.signals() {
+            lookout.learn_signal(id, key);
+        }
+        let from_signals = now.plus(-evidence::KEPT_MS);
+        store.signal_rows(Level::Minute, from_signals, to, |bucket, id, row| {
+            lookout.add_signal(id, bucket, row.sum, now);
+        })?;
         if store.identity().created <= from {
             lookout.know_since(from);
         }
@@ -110,6 +122,15 @@ impl Evaluator {
         }
         for ((series, bucket), facts) in mail.rows {
             lookout.add(series, bucket, &facts, now);
+        }
+        for (id, key) in &mail.signal_keys {
+            lookout.learn_signal(*id, key);
+        }
+        for ((id, bucket), values) in mail.signals {
+            lookout.add_signal(id, bucket, values, now);
+        }
+        for ((series, minute), inflight) in mail.inflight {
+            lookout.add_inflight(series, minute, &inflight, now);
         }
     }
 

@@ -8,9 +8,14 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use crate::ledger::delta::{Cell, Delta, SeriesId};
+use crate::ledger::inflight::Inflight;
 use crate::ledger::rollup::Bucket;
+use crate::ledger::signals::SignalId;
 use crate::model::series::SeriesKey;
+use crate::model::signal::SignalKey;
 use crate::model::time::UnixMillis;
+use crate::quota::tracker;
+use crate::watch::evidence::{self, Evidence};
 use crate::watch::facts::Facts;
 use crate::watch::lookout::Lookout;
 use crate::watch::rules::LatencyLimit;
@@ -35,13 +40,22 @@ pub(super) struct Mail {
     pub(super) series: Vec<(SeriesId, Arc<SeriesKey>)>,
     /// What was added to rows.
     pub(super) rows: BTreeMap<(SeriesId, Bucket), Facts>,
+    /// What was added to calls in flight of minutes.
+    pub(super) inflight: BTreeMap<(SeriesId, UnixMillis), Inflight>,
+    /// Signals of interest that are new.
+    pub(super) signal_keys: Vec<(SignalId, SignalKey)>,
+    /// What was added to signals.
+    pub(super) signals: BTreeMap<(SignalId, Bucket), u64>,
     /// Whether the evaluator is to end.
     pub(super) closed: bool,
 }
 
 impl Mail {
     fn is_empty(&self) -> bool {
-        self.series.is_empty() && self.rows.is_empty()
+        self.series.is_empty()
+            && self.rows.is_empty()
+            && self.signal_keys.is_empty()
+            && self.signals.is_empty()
     }
 }
 
@@ -57,16 +71,31 @@ impl Mailbox {
     pub(super) fn post(&self, delta: &Delta, now: UnixMillis) {
         let from = now.plus(-self.reach_ms);
         let matters = |cell: &&Cell| cell.bucket.start() >= from;
-        if delta.new_series.is_empty() && !delta.cells.iter().any(|cell| matters(&cell)) {
+        let signals_from = now.plus(-evidence::KEPT_MS);
+        let has_signals = !delta.new_signals.is_empty()
+            || delta.signal_cells.iter().any(|cell| cell.bucket.start() >= signals_from);
+        let has_rows =
+            !delta.new_series.is_empty() || delta.cells.iter().any(|cell| matters(&cell));
+        if !has_rows && !has_signals {
             return;
         }
         let mut mail = self.lock();
         let was_empty = mail.is_empty();
         let labels = delta.new_series.iter();
         mail.series.extend(labels.map(|(id, key)| (*id, Arc::new(key.clone()))));
+        let kept_from = now.plus(-tracker::KEPT_MS);
         for cell in delta.cells.iter().filter(matters) {
             let facts = Facts::of(&cell.amounts.row(), self.limit);
             mail.rows.entry((cell.series, cell.bucket)).or_default().merge(&facts);
+            let minute = cell.bucket.start();
+            if minute >= kept_from && !cell.inflight.is_empty() {
+                mail.inflight.entry((cell.series, minute)).or_default().merge(&cell.inflight);
+            }
+        }
+        let told = delta.new_signals.iter().filter(|(_, key)| Evidence::tells(key.signal));
+        mail.signal_keys.extend(told.cloned());
+        for cell in delta.signal_cells.iter().filter(|cell| cell.bucket.start() >= signals_from) {
+            *mail.signals.entry((cell.signal, cell.bucket)).or_default() += cell.tally.sum;
         }
         let is_urgent = mail.rows.len() >= ROWS_URGENT;
         drop(mail);

@@ -26,7 +26,10 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 
 pub use committer::CommitError;
-pub use open::{BookFileError, OpenError, load_book, open_ledger, read_text};
+pub use open::{
+    BookFileError, LimitsError, OpenError, limits_told, load_book, load_limits, open_ledger,
+    read_text,
+};
 pub use progress::LogLines;
 
 use self::committer::Books;
@@ -35,9 +38,10 @@ use self::published::Published;
 use self::signals::{Event, Signals};
 use crate::alert::{self, ReadEnvironment, Route, RouteErrors};
 use crate::charge::{Item, NoHourPrice};
-use crate::config::Config;
+use crate::config::{Config, QuotaConfig};
 use crate::ledger::meter::Rules;
 use crate::price::Book;
+use crate::quota::limits::Limits;
 use crate::serve::{self, Doors};
 
 /// How long the pipeline may take to drain and commit before we give up. What is not committed by
@@ -48,14 +52,6 @@ const STOP_DEADLINE: Duration = Duration::from_secs(10);
 struct Outside<'o> {
     reload: &'o Reload,
     environment: ReadEnvironment,
-}
-
-/// A new config, with everything that may be wrong about it made ready.
-struct Prepared {
-    config: Config,
-    book: Arc<Book>,
-    items: Arc<[Item]>,
-    routes: Vec<Route>,
 }
 
 /// Reads the config again; the error is for a person.
@@ -73,6 +69,9 @@ pub enum DaemonError {
     /// A price of provisioned throughput is not known.
     #[error(transparent)]
     HourPrice(#[from] NoHourPrice),
+    /// A quota file is wrong.
+    #[error(transparent)]
+    Limits(#[from] LimitsError),
     /// A route of alerts is wrong.
     #[error(transparent)]
     Routes(#[from] RouteErrors),
@@ -138,6 +137,7 @@ async fn run_in(
         .map_err(|source| DaemonError::System { what: "watch for signals", source })?;
     let book = Arc::new(load_book(&config.price_files)?);
     let items: Arc<[Item]> = config.items(&book)?.into();
+    let limits = limits(&config.quota)?;
 
     let routes = alert::prepare(&config.delivery, environment)?;
     let published = Published::new();
@@ -164,7 +164,7 @@ async fn run_in(
         "the ledger is open"
     );
     let rules = rules(&config, book, &books);
-    let pipeline = Pipeline::start(&config, rules, items, books, routes, &published)?;
+    let pipeline = Pipeline::start(&config, rules, items, limits, books, routes, &published)?;
     let outside = Outside { reload, environment };
     let result = supervise(config, pipeline, signals, &published, &outside).await;
     drop(stop_serving);
@@ -199,12 +199,12 @@ async fn supervise(
                 tracing::error!("the new config is wrong, the old one stays in force:\n{why}");
                 Err(why)
             }
-            Ok(Prepared { config: new, book, items, routes }) => {
+            Ok(Prepared { config: new, book, items, limits, routes }) => {
                 let books = stop(pipeline).await?;
                 let text = describe_reload(&config, &new);
                 let rules = rules(&new, book, &books);
                 published.plan(&new, &items);
-                pipeline = Pipeline::start(&new, rules, items, books, routes, published)?;
+                pipeline = Pipeline::start(&new, rules, items, limits, books, routes, published)?;
                 config = new;
                 tracing::info!("{text}");
                 Ok(text)
@@ -217,18 +217,37 @@ async fn supervise(
     }
 }
 
+/// What a new config needs, all of it found right.
+struct Prepared {
+    config: Config,
+    book: Arc<Book>,
+    items: Arc<[Item]>,
+    limits: Arc<Limits>,
+    routes: Vec<Route>,
+}
+
 /// Makes everything ready that may be wrong about a new config.
 fn prepare(outside: &Outside<'_>) -> Result<Prepared, String> {
     let config = (outside.reload)()?;
     let book = load_book(&config.price_files).map_err(|error| error.to_string())?;
+    let limits = limits(&config.quota).map_err(|error| error.to_string())?;
     let routes =
         alert::prepare(&config.delivery, outside.environment).map_err(|error| error.to_string())?;
     let items = config.items(&book).map_err(|error| error.to_string())?.into();
-    Ok(Prepared { config, book: Arc::new(book), items, routes })
+    Ok(Prepared { config, book: Arc::new(book), items, limits, routes })
+}
+
+/// Reads the limits, and logs what the files hold and what they lack.
+fn limits(config: &QuotaConfig) -> Result<Arc<Limits>, LimitsError> {
+    let (limits, exports) = load_limits(config)?;
+    for line in limits_told(&limits, &exports) {
+        tracing::info!("{line}");
+    }
+    Ok(Arc::new(limits))
 }
 
 fn describe_reload(old: &Config, new: &Config) -> String {
-    let mut text = "config and price files reloaded".to_owned();
+    let mut text = "config, price and quota files reloaded".to_owned();
     let later = [
         ("listen", old.listen != new.listen),
         ("[ledger] dir", old.ledger_dir != new.ledger_dir),

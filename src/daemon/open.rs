@@ -1,12 +1,17 @@
-//! Opening what the daemon works with: the ledger and the price files.
+//! Opening what the daemon works with: the ledger, the price files and the limits.
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use crate::config::QuotaConfig;
 use crate::ledger::state::{Ledger, Settings};
 use crate::model::time::UnixMillis;
 use crate::price::{Book, BookError};
+use crate::quota::export::{Export, ExportError};
+use crate::quota::limits::Limits;
+use crate::quota::shipped::{Shipped, ShippedError};
 use crate::store::ledger_store::Identity;
 use crate::store::sled::SledEngine;
 use crate::store::{LedgerStore, StoreError};
@@ -63,6 +68,26 @@ pub enum BookFileError {
     },
 }
 
+/// Why limits can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum LimitsError {
+    /// The shipped files are wrong, which is our mistake.
+    #[error(transparent)]
+    Shipped(#[from] ShippedError),
+    /// The file can't be read.
+    #[error("can't read the quota file `{}`; correct `[quota] service_quotas`", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file is no export.
+    #[error(transparent)]
+    Wrong(#[from] ExportError),
+}
+
 /// Opens the ledger in `dir`, or makes a new one. A broken one is moved aside, never deleted.
 ///
 /// # Errors
@@ -97,20 +122,21 @@ fn move_aside(dir: &Path, now: UnixMillis, source: StoreError) -> OpenError {
     }
 }
 
-/// Largest config or price file. They are written by people; what is larger is another file by
+/// Largest config, price or quota file. The first two are written by people, the third is of a
+/// thousand quotas or two; what is larger is another file by
 /// mistake, such as a log, and would keep the parser busy for minutes.
 const TEXT_BYTES_MAX: u64 = 4 << 20;
 
-/// Reads a config or price file.
+/// Reads a config, price or quota file.
 ///
 /// # Errors
-/// Those of the system, and one for a file that is too large to be either.
+/// Those of the system, and one for a file that is too large to be any of them.
 pub fn read_text(path: &Path) -> std::io::Result<String> {
     let mut text = String::new();
     std::fs::File::open(path)?.take(TEXT_BYTES_MAX + 1).read_to_string(&mut text)?;
     if text.len() as u64 > TEXT_BYTES_MAX {
         let why = format!(
-            "it is larger than {} MiB, so it is neither a config nor a price file",
+            "it is larger than {} MiB, so it is no config, price or quota file",
             TEXT_BYTES_MAX >> 20
         );
         return Err(std::io::Error::new(std::io::ErrorKind::FileTooLarge, why));
@@ -134,4 +160,26 @@ pub fn load_book<P: AsRef<Path>>(files: &[P]) -> Result<Book, BookFileError> {
         })?;
     }
     Ok(book)
+}
+
+/// Returns the limits that the config and its files give, and what each file holds, in order.
+///
+/// # Errors
+/// See [`LimitsError`]; of the first file that is wrong.
+pub fn load_limits(config: &QuotaConfig) -> Result<(Limits, Vec<Export>), LimitsError> {
+    let shipped = Arc::new(Shipped::load()?);
+    let mut exports = Vec::new();
+    for path in &config.files {
+        let text =
+            read_text(path).map_err(|source| LimitsError::Read { path: path.clone(), source })?;
+        let name = path.display().to_string();
+        exports.push(Export::read(&name, &text, &shipped, &config.settings)?);
+    }
+    Ok((Limits::new(shipped, config.settings.clone(), &exports), exports))
+}
+
+/// Returns a line for each file and for each contradiction between files.
+pub fn limits_told(limits: &Limits, exports: &[Export]) -> Vec<String> {
+    let files = exports.iter().map(ToString::to_string);
+    files.chain(limits.conflicts().iter().map(ToString::to_string)).collect()
 }

@@ -31,6 +31,7 @@ use crate::decode::{Decoder, Item};
 use crate::ledger::alerts::AlertChange;
 use crate::ledger::meter::Rules;
 use crate::model::names::Reject;
+use crate::quota::limits::Limits;
 use crate::source::file::bell::{Bell, Ring};
 use crate::source::file::{FileSource, LogIds};
 use crate::watch::lookout::Lookout;
@@ -58,6 +59,7 @@ impl Pipeline {
         config: &Config,
         rules: Rules,
         items: Arc<[charge::Item]>,
+        limits: Arc<Limits>,
         books: Books,
         routes: Vec<Route>,
         published: &Published,
@@ -65,6 +67,7 @@ impl Pipeline {
         let lookout = Lookout::new(
             config.rules,
             config.budgets.as_slice().into(),
+            limits,
             books.ledger.horizons(),
             books.ledger.alerts().states(),
         )

@@ -13,6 +13,7 @@ pub mod delivery;
 mod families;
 pub mod names;
 mod page;
+mod quotas;
 mod series;
 mod signals;
 pub mod snapshot;

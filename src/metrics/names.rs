@@ -46,6 +46,8 @@ metrics! {
         "Output tokens spent on reasoning, where the log tells; contained in the class output.";
     COST = COUNTER "tollkeeper_cost_usd_total"
         "Estimated cost of priced tokens at list price of the time of the call; discounts, commitments and free tiers are not in it.";
+    WASTED_COST = COUNTER "tollkeeper_wasted_cost_usd_total"
+        "Estimated cost of the tokens of calls that failed or timed out, where the log holds their tokens; contained in the cost.";
     REPORTED_COST = COUNTER "tollkeeper_reported_cost_usd_total"
         "Cost that the applications' own logs claim, to compare with the computed cost.";
     REPORTED_BASIS = COUNTER "tollkeeper_reported_cost_basis_usd_total"
@@ -210,6 +212,26 @@ metrics! {
         "Start of the present period.";
     BUDGET_PERIOD_END = GAUGE "tollkeeper_budget_period_end_timestamp_seconds"
         "End of the present period.";
+    QUOTA_LIMIT = GAUGE "tollkeeper_quota_limit"
+        "Limit of a quota, and where it is known from: config, service_quotas, or AWS's default, which the account may not have.";
+    QUOTA_USED = GAUGE "tollkeeper_quota_used"
+        "Quota tokens that calls of the last full minute (or of the day so far, UTC) settled to, or calls that began in it; by event time.";
+    QUOTA_PEAK = GAUGE "tollkeeper_quota_peak"
+        "Most that counted against the limit at once in the last full minute: what open calls reserve, and what calls of the sixty seconds before settled to. Calls of other accounts' tools that are not in the logs are not in it.";
+    QUOTA_RESERVED = GAUGE "tollkeeper_quota_reserved"
+        "Most quota tokens that open calls reserved at once in the last full minute (input and max_tokens); only the input of calls whose max_tokens is not logged.";
+    QUOTA_HEADROOM = GAUGE "tollkeeper_quota_headroom_ratio"
+        "What the peak leaves of the limit, 0 to 1; absent where no limit is known.";
+    QUOTA_GROWTH = GAUGE "tollkeeper_quota_used_growth_per_minute"
+        "By how much the use of a minute grows each minute, over the last ten; of a day, what a minute adds on average.";
+    QUOTA_EXHAUSTION = GAUGE "tollkeeper_quota_exhaustion_timestamp_seconds"
+        "When the limit is reached at the present growth; absent if it is not within a day.";
+    QUOTA_OPEN = GAUGE "tollkeeper_quota_open_requests"
+        "Most calls that were open at once in the last full minute.";
+    THROTTLES_EXPLAINED = GAUGE "tollkeeper_throttled_requests_explained"
+        "Calls throttled in the last ten minutes, by the limit that they ran into and how sure that is.";
+    THROTTLE_RATIO = GAUGE "tollkeeper_throttle_ratio"
+        "Share of throttled calls over a window of event time, by the log that says so. The same calls may be in several logs, so never add them; 0 in an invocation log is no proof.";
     ALERTS_FIRING = GAUGE "tollkeeper_alerts_firing"
         "Alerts that fire.";
     ALERT_DELIVERIES = COUNTER "tollkeeper_alert_deliveries_total"

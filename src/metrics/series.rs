@@ -30,7 +30,7 @@ pub(super) struct Group {
 type Fill = fn(&mut Family, &[LabelPair], &Amounts);
 
 /// Every family with a sample for each series, in the order of the page.
-pub(super) const BY_SERIES: [(Metric, Fill); 17] = [
+pub(super) const BY_SERIES: [(Metric, Fill); 18] = [
     (names::REQUESTS, requests),
     (names::ERRORS, errors),
     (names::RETRIES, |family, labels, amounts| {
@@ -48,6 +48,9 @@ pub(super) const BY_SERIES: [(Metric, Fill); 17] = [
         family.add(labels, &[], float(amounts.reasoning_tokens));
     }),
     (names::COST, cost),
+    (names::WASTED_COST, |family, labels, amounts| {
+        family.add(labels, &[], amounts.wasted_cost.to_f64());
+    }),
     (names::REPORTED_COST, |family, labels, amounts| {
         family.add(labels, &[], amounts.reported_cost.to_f64());
     }),
@@ -87,9 +90,7 @@ pub(super) fn family(metric: Metric, fill: Fill, groups: &[Group]) -> Family {
 pub(super) fn group(snapshot: &Snapshot) -> Vec<Group> {
     let names = label_names(snapshot);
     let mut groups: BTreeMap<Vec<&str>, Group> = BTreeMap::new();
-    // What is not paid by token has families of its own.
-    let of_calls = snapshot.series.iter().filter(|(series, _)| series.item.is_empty());
-    for (series, amounts) in of_calls {
+    for (series, amounts) in snapshot.series.iter().filter(|(series, _)| series.item.is_empty()) {
         let mut values = vec![
             series.provider.as_str(),
             &series.account,

@@ -7,6 +7,7 @@
 //! *series* (one combination of labels), *reject* (why a line could not be counted).
 
 pub mod alert;
+pub mod digits;
 pub mod error_class;
 pub mod hash;
 pub mod log_format;

@@ -28,7 +28,7 @@ macro_rules! names {
         }
     };
 }
-pub(super) use names;
+pub(crate) use names;
 
 names! {
     /// How a call ended.

@@ -41,6 +41,13 @@ pub struct Place {
     pub region: String,
 }
 
+impl Place {
+    /// Tells whether it is this one.
+    pub(super) fn is(&self, account: Option<&str>, region: &str) -> bool {
+        self.account.as_deref() == account && self.region == region
+    }
+}
+
 /// A limit of one pool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExportedLimit {
@@ -67,6 +74,8 @@ pub enum Why {
     Value(Inexact),
     /// Neither the file nor the config says of which account and region it is.
     NoPlace,
+    /// Its ARN is none of Service Quotas.
+    BadArn,
     /// It is of a single resource and not of the account.
     OneResource,
 }
@@ -80,6 +89,7 @@ impl fmt::Display for Why {
             Self::NoPlace => f.write_str(
                 "it does not say of which account and region it is: add `account` and `region` to `[quota]`",
             ),
+            Self::BadArn => f.write_str("its `QuotaArn` is none of Service Quotas with a region"),
             Self::OneResource => f.write_str("it is of one resource and not of the account"),
         }
     }
@@ -207,7 +217,7 @@ impl Export {
         if row.quota_applied_at_level.as_deref() == Some("RESOURCE") {
             return Err(Why::OneResource);
         }
-        let place = place(row.quota_arn.as_deref(), settings).ok_or(Why::NoPlace)?;
+        let place = place(row.quota_arn.as_deref(), settings)?;
         let text = row.value.as_deref().map_or("", RawValue::get);
         let value = whole_number(text).map_err(Why::Value)?;
         match meaning {
@@ -282,12 +292,16 @@ fn limits_of(
     Ok(limits)
 }
 
-/// Tells whether code and name can mean the same: the name is told in new words now and then, but its kind, its
-/// routes and a model that it names and we know are those of the code.
+/// Tells whether code and name can mean the same: the name is told in new words now and then, which may leave
+/// out the route, but its kind and a model that it names and we know are those of the code.
 fn agree(code: &Code, name: &QuotaName, shipped: &Shipped) -> bool {
     let models = shipped.models_named(&name.model);
     let knows = models.is_empty() || models.iter().any(|model| code.models.contains(model));
-    code.kind == name.kind && code.reach == name.reach && name.variant == Variant::Standard && knows
+    let leaves_out = name.reach == Reach::Unnamed && code.reach != Reach::Doubled;
+    code.kind == name.kind
+        && (code.reach == name.reach || leaves_out)
+        && name.variant == Variant::Standard
+        && knows
 }
 
 /// Tells whether a name that is not understood may be that of a limit we should know.
@@ -301,20 +315,22 @@ fn seems_a_limit(name: &str) -> bool {
 }
 
 /// Returns of which account and region a quota is.
-fn place(arn: Option<&str>, settings: &Settings) -> Option<Place> {
-    let Some(arn) = arn else {
-        let (account, region) = (settings.account.clone()?, settings.region.clone()?);
-        return Some(Place { account: Some(account), region });
-    };
-    let mut parts = arn.splitn(6, ':');
-    let (scheme, service) = (parts.next()?, parts.nth(1)?);
-    let (region, account) = (parts.next()?, parts.next()?);
-    parts.next()?;
-    if scheme != "arn" || service != "servicequotas" || region.is_empty() {
-        return None;
+fn place(arn: Option<&str>, settings: &Settings) -> Result<Place, Why> {
+    if let Some(arn) = arn {
+        return place_in(arn).ok_or(Why::BadArn);
     }
+    match (settings.account.clone(), settings.region.clone()) {
+        (Some(account), Some(region)) => Ok(Place { account: Some(account), region }),
+        _ => Err(Why::NoPlace),
+    }
+}
+
+/// Reads `arn:aws:servicequotas:us-east-1:111122223333:bedrock/L-…`; AWS's defaults are of no account.
+fn place_in(arn: &str) -> Option<Place> {
+    let parts: Vec<&str> = arn.splitn(6, ':').collect();
+    let ["arn", _, "servicequotas", region, account, _] = parts[..] else { return None };
     let account = (!account.is_empty()).then(|| account.to_owned());
-    Some(Place { account, region: region.to_owned() })
+    (!region.is_empty()).then(|| Place { account, region: region.to_owned() })
 }
 
 /// `quotas.json: 7 limits, 1 unknown quota (L-1234ABCD `…`: neither code nor model is known)`
@@ -358,3 +374,6 @@ impl fmt::Display for Export {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

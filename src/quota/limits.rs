@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use super::export::{Export, ExportedLimit};
+use super::export::{Export, Place};
 use super::kind::QuotaKind;
 use super::pool::Pool;
 use super::settings::{OwnLimit, Settings};
-use super::shipped::Shipped;
+use super::shipped::{Shipped, ShippedError};
 use crate::model::names::Route;
 use crate::model::series::UNKNOWN;
 use crate::model::time::UnixMillis;
@@ -58,37 +58,56 @@ pub struct Burndown {
     pub assumed: bool,
 }
 
-/// Two exports that give one pool different limits.
+/// Two exports that give different limits to the same calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Conflict {
-    limit: ExportedLimit,
-    kept: u64,
-    other: u64,
-    files: (String, String),
+    /// What is limited, for a person.
+    what: String,
+    smaller: (u64, String),
+    larger: (u64, String),
 }
 
 impl fmt::Display for Conflict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { limit, kept, other, files } = self;
-        let (one, two) = files;
-        let (kind, model, route) = (limit.kind, &limit.model, limit.route.as_str());
-        let region = &limit.place.region;
-        let told =
-            if one == two { format!("`{one}` gives") } else { format!("`{one}` and `{two}` give") };
-        write!(
-            f,
-            "{told} {kept} and {other} as {kind} of `{model}` ({route}, {region}); the smaller \
-             one, {kept}, counts"
-        )
+        let Self { what, smaller: (kept, one), larger: (other, two) } = self;
+        if one == two {
+            write!(f, "`{one}` gives")?;
+        } else {
+            write!(f, "`{one}` and `{two}` give")?;
+        }
+        write!(f, " {kept} and {other} as {what}; the smaller one, {kept}, counts")
     }
 }
 
-/// A limit of an export, and the file it is from.
+/// What an export says, and which one it is.
 #[derive(Clone, Debug)]
-struct Filed {
-    limit: ExportedLimit,
-    file: String,
+struct Filed<K> {
+    key: K,
+    value: (u64, String),
 }
+
+/// Adds what a file says. Where something else was said, the smaller value stays, and the conflict is returned.
+fn add<K: PartialEq>(
+    filed: &mut Vec<Filed<K>>,
+    new: Filed<K>,
+) -> Option<((u64, String), (u64, String))> {
+    let Some(known) = filed.iter_mut().find(|known| known.key == new.key) else {
+        filed.push(new);
+        return None;
+    };
+    if known.value.0 == new.value.0 {
+        return None;
+    }
+    let larger = if known.value.0 < new.value.0 {
+        new.value
+    } else {
+        std::mem::replace(&mut known.value, new.value)
+    };
+    Some((known.value.clone(), larger))
+}
+
+/// What a limit of a model is known by.
+type PoolKey = (Route, QuotaKind, Place);
 
 /// All limits.
 #[derive(Clone, Debug)]
@@ -96,8 +115,8 @@ pub struct Limits {
     shipped: Arc<Shipped>,
     settings: Settings,
     /// By base model id.
-    exported: HashMap<String, Vec<Filed>>,
-    account_tokens_per_day: Vec<(Option<String>, String, u64)>,
+    exported: HashMap<String, Vec<Filed<PoolKey>>>,
+    account_tokens_per_day: Vec<Filed<Place>>,
     conflicts: Vec<Conflict>,
 }
 
@@ -113,50 +132,37 @@ impl Limits {
             conflicts: Vec::new(),
         };
         for export in exports {
-            for limit in &export.limits {
-                limits.file(limit, &export.file);
-            }
-            for (place, value) in &export.account_tokens_per_day {
-                let known =
-                    limits.account_tokens_per_day.iter_mut().find(|(account, region, _)| {
-                        *account == place.account && *region == place.region
-                    });
-                match known {
-                    Some((_, _, known)) => *known = (*known).min(*value),
-                    None => limits.account_tokens_per_day.push((
-                        place.account.clone(),
-                        place.region.clone(),
-                        *value,
-                    )),
-                }
-            }
+            limits.add(export);
         }
         limits
     }
 
-    fn file(&mut self, limit: &ExportedLimit, file: &str) {
-        let filed = self.exported.entry(limit.model.clone()).or_default();
-        let same = |known: &&mut Filed| {
-            let known = &known.limit;
-            (known.route, known.kind, &known.place) == (limit.route, limit.kind, &limit.place)
-        };
-        let Some(known) = filed.iter_mut().find(same) else {
-            filed.push(Filed { limit: limit.clone(), file: file.to_owned() });
-            return;
-        };
-        let (kept, other) = (known.limit.value, limit.value);
-        if kept == other {
-            return;
+    /// Returns the shipped limits alone.
+    ///
+    /// # Errors
+    /// If the shipped files are wrong, which is our mistake.
+    pub fn shipped() -> Result<Self, ShippedError> {
+        Ok(Self::new(Arc::new(Shipped::load()?), Settings::default(), &[]))
+    }
+
+    fn add(&mut self, export: &Export) {
+        let value = |value| (value, export.file.clone());
+        for limit in &export.limits {
+            let filed = self.exported.entry(limit.model.clone()).or_default();
+            let key = (limit.route, limit.kind, limit.place.clone());
+            if let Some((smaller, larger)) = add(filed, Filed { key, value: value(limit.value) }) {
+                let (kind, model, route) = (limit.kind, &limit.model, limit.route.as_str());
+                let what = format!("{kind} of `{model}` ({route}, {})", limit.place.region);
+                self.conflicts.push(Conflict { what, smaller, larger });
+            }
         }
-        let (kept, other, files) = if kept < other {
-            (kept, other, (known.file.clone(), file.to_owned()))
-        } else {
-            (other, kept, (file.to_owned(), known.file.clone()))
-        };
-        if known.limit.value != kept {
-            *known = Filed { limit: limit.clone(), file: file.to_owned() };
+        for (place, tokens) in &export.account_tokens_per_day {
+            let new = Filed { key: place.clone(), value: value(*tokens) };
+            if let Some((smaller, larger)) = add(&mut self.account_tokens_per_day, new) {
+                let what = format!("tokens_per_day of the account ({})", place.region);
+                self.conflicts.push(Conflict { what, smaller, larger });
+            }
         }
-        self.conflicts.push(Conflict { limit: limit.clone(), kept, other, files });
     }
 
     /// Returns the contradictions between exports.
@@ -212,18 +218,12 @@ impl Limits {
         region: &str,
     ) -> Option<Limit> {
         let filed = self.exported.get(&pool.model)?;
-        let found = |of: Option<&str>| {
-            let limit = filed.iter().map(|filed| &filed.limit).find(|limit| {
-                limit.route == pool.route
-                    && limit.kind == kind
-                    && limit.place.region == region
-                    && limit.place.account.as_deref() == of
+        applied_or_default(account, |of| {
+            let found = filed.iter().find(|Filed { key: (route, counted, place), .. }| {
+                *route == pool.route && *counted == kind && place.is(of, region)
             });
-            limit.map(|limit| limit.value)
-        };
-        let applied = account.and_then(|account| found(Some(account)));
-        let applied = applied.map(|value| Limit { value, source: LimitSource::ServiceQuotas });
-        applied.or_else(|| Some(Limit { value: found(None)?, source: LimitSource::Default }))
+            found.map(|filed| filed.value.0)
+        })
     }
 
     fn default_of(
@@ -258,14 +258,10 @@ impl Limits {
     pub fn account_tokens_per_day(&self, account: &str, region: &str) -> Option<Limit> {
         let account = known_or(account, self.settings.account.as_deref());
         let region = known_or(region, self.settings.region.as_deref())?;
-        let found = |of: Option<&str>| {
-            let mut rows = self.account_tokens_per_day.iter();
-            let row = rows.find(|(account, known, _)| account.as_deref() == of && known == region);
-            row.map(|(_, _, value)| *value)
-        };
-        let applied = account.and_then(|account| found(Some(account)));
-        let applied = applied.map(|value| Limit { value, source: LimitSource::ServiceQuotas });
-        applied.or_else(|| Some(Limit { value: found(None)?, source: LimitSource::Default }))
+        applied_or_default(account, |of| {
+            let found = self.account_tokens_per_day.iter().find(|filed| filed.key.is(of, region));
+            found.map(|filed| filed.value.0)
+        })
     }
 
     /// Returns how many quota tokens one output token of a base model took at `at`.
@@ -300,6 +296,16 @@ impl Limits {
         let tokens = known(model).or_else(|| known(without_context(model)?))?;
         u32::try_from(*tokens).ok()
     }
+}
+
+/// Returns what is `found` for the account, else for none, which is AWS's default.
+fn applied_or_default(
+    account: Option<&str>,
+    found: impl Fn(Option<&str>) -> Option<u64>,
+) -> Option<Limit> {
+    let applied = account.and_then(|account| found(Some(account)));
+    let applied = applied.map(|value| Limit { value, source: LimitSource::ServiceQuotas });
+    applied.or_else(|| Some(Limit { value: found(None)?, source: LimitSource::Default }))
 }
 
 /// What the log says, else what the config does.

@@ -166,3 +166,6 @@ fn cut_context(text: &str) -> (&str, bool) {
     let (model, _) = cut(model.trim_end_matches([' ', '-', ',']), " with");
     (model.trim_end_matches([' ', '-', ',']), true)
 }
+
+#[cfg(test)]
+mod tests;

@@ -47,7 +47,7 @@ pub(super) struct DefaultLimit {
 
 /// A burndown rate.
 #[derive(Clone, Debug)]
-pub(super) struct Rate {
+pub(super) struct OutputRate {
     /// Base ids; one that ends in `*` is for all that begin so.
     pub(super) models: Vec<String>,
     pub(super) rate: u32,
@@ -58,10 +58,10 @@ pub(super) struct Rate {
 /// All shipped facts.
 #[derive(Clone, Debug)]
 pub struct Shipped {
-    pub(super) names: ModelNames,
+    pub(super) model_names: ModelNames,
     pub(super) codes: HashMap<String, Code>,
     pub(super) defaults: Vec<DefaultLimit>,
-    pub(super) rates: Vec<Rate>,
+    pub(super) rates: Vec<OutputRate>,
     pub(super) max_output: HashMap<String, u64>,
 }
 
@@ -117,7 +117,7 @@ impl Shipped {
         let defaults: Result<_, _> = defaults.limit.into_iter().map(default_limit).collect();
         let rates: Result<_, _> = burndown.rate.into_iter().map(rate).collect();
         Ok(Self {
-            names: ModelNames::new(&codes.models),
+            model_names: ModelNames::new(&codes.models),
             codes: codes.codes,
             defaults: defaults?,
             rates: rates?,
@@ -132,7 +132,7 @@ impl Shipped {
 
     /// Returns the base ids of the models that the text of a quota's name is about.
     pub fn models_named(&self, text: &str) -> &[String] {
-        self.names.ids(text)
+        self.model_names.ids(text)
     }
 }
 
@@ -154,10 +154,15 @@ fn default_limit(row: DefaultRow) -> Result<DefaultLimit, ShippedError> {
     })
 }
 
-fn rate(row: RateRow) -> Result<Rate, ShippedError> {
+fn rate(row: RateRow) -> Result<OutputRate, ShippedError> {
     let from = row.from.map(|day| {
         let text = format!("`{day}` is no day");
         UnixMillis::parse_day(&day).ok_or(ShippedError { file: "burndown.toml", text })
     });
-    Ok(Rate { models: row.models, rate: row.rate, from: from.transpose()?, assumed: row.assumed })
+    Ok(OutputRate {
+        models: row.models,
+        rate: row.rate,
+        from: from.transpose()?,
+        assumed: row.assumed,
+    })
 }

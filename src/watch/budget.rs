@@ -8,6 +8,7 @@ use crate::budget::burn::{Urgency, Verdict};
 use crate::budget::plan::{Budget, Threshold};
 use crate::budget::status::{Exhaustion, Status};
 use crate::model::alert::{AlertKey, AlertName, Brief, Severity};
+use crate::model::digits;
 use crate::model::time::HOUR_MS;
 
 /// Share of tokens without a price above which a budget in dollars is blind.
@@ -213,7 +214,7 @@ fn blind(look: Look<'_>) -> Option<Found> {
 fn shown(amount: Amount) -> String {
     match amount {
         Amount::Usd(amount) => text::dollars(amount),
-        Amount::Tokens(tokens) => format!("{} tokens", text::grouped(tokens.into())),
+        Amount::Tokens(tokens) => format!("{} tokens", digits::grouped(tokens)),
     }
 }
 

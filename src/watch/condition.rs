@@ -8,6 +8,7 @@ use super::rules::{AgeRule, DifferenceRule, LatencyLimit, Ppm, RatioRule, Rules}
 use super::text;
 use super::{Finding, Level};
 use crate::model::alert::{AlertKey, AlertName, Brief, Severity};
+use crate::model::digits;
 use crate::model::money::Usd;
 use crate::model::time::{MINUTE_MS, UnixMillis};
 
@@ -148,7 +149,7 @@ fn unpriced(rule: &RatioRule, model: &str, facts: &Facts) -> Option<Finding> {
     if !rule.enabled || facts.unpriced_tokens == 0 {
         return None;
     }
-    let tokens = text::grouped(facts.unpriced_tokens.into());
+    let tokens = digits::grouped(facts.unpriced_tokens);
     let minutes = WINDOW_MS / MINUTE_MS;
     let mut brief = Brief {
         summary: format!("{model}: {tokens} tokens in the last {minutes} minutes have no price"),
@@ -257,7 +258,7 @@ fn lag_brief(source: &SourceState<'_>, age: i64) -> Brief {
         summary: format!(
             "source {name} is read {} late, {} bytes wait",
             text::duration(age),
-            text::grouped((*backlog_bytes).into())
+            digits::grouped(*backlog_bytes)
         ),
         details: vec![
             "Spend of this time is not known yet, so budgets and spikes are blind for it."

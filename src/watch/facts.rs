@@ -3,9 +3,11 @@
 use super::rules::LatencyLimit;
 use crate::budget::amount::Sums;
 use crate::ledger::amounts::Row;
+use crate::ledger::counts::Counts;
 use crate::model::money::Usd;
-use crate::model::names::Outcome;
+use crate::model::names::{Outcome, RecordKind, ThrottleKind};
 use crate::model::tokens::TokenClass;
+use crate::quota::tracker::QuotaPart;
 
 /// Sums over calls. Adding two is exact.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,6 +18,10 @@ pub struct Facts {
     pub ok: u32,
     /// Throttled calls.
     pub throttled: u32,
+    /// Calls that an application's log told, and the throttled ones of these; the others are of the service's.
+    pub application: [u32; 2],
+    /// Throttled calls whose error names the limit: requests, tokens, tokens of the day.
+    pub told: [u32; 3],
     /// Denied calls.
     pub denied: u32,
     /// Calls that timed out.
@@ -57,6 +63,11 @@ impl Facts {
             calls: small(row.outcomes.total()),
             ok: outcome(Outcome::Ok),
             throttled: outcome(Outcome::Throttled),
+            application: [
+                small(row.kinds.get(RecordKind::Application)),
+                small(throttles(row, |kind, _| kind == RecordKind::Application)),
+            ],
+            told: TOLD.map(|told| small(throttles(row, |_, kind| kind == told))),
             denied: outcome(Outcome::AccessDenied),
             timeouts: outcome(Outcome::Timeout),
             empty: small(row.empty_responses),
@@ -86,6 +97,16 @@ impl Facts {
         }
     }
 
+    /// Returns the part that quotas look at.
+    pub fn of_quota(&self) -> QuotaPart {
+        let mut told = Counts::default();
+        for (kind, calls) in TOLD.into_iter().zip(self.told) {
+            told.add(kind, calls.into());
+        }
+        let input = self.input_tokens.saturating_sub(self.cached_tokens);
+        QuotaPart { input, output: self.output_tokens, told }
+    }
+
     /// Adds everything in `other`.
     pub fn merge(&mut self, other: &Self) {
         let counts = [
@@ -100,7 +121,9 @@ impl Facts {
             (&mut self.slow, other.slow),
             (&mut self.retries, other.retries),
         ];
-        for (mine, theirs) in counts {
+        let arrays = self.application.iter_mut().zip(other.application);
+        let arrays = arrays.chain(self.told.iter_mut().zip(other.told));
+        for (mine, theirs) in counts.into_iter().chain(arrays) {
             *mine = mine.saturating_add(theirs);
         }
         self.input_tokens += other.input_tokens;
@@ -112,6 +135,15 @@ impl Facts {
         self.reported += other.reported;
         self.basis += other.basis;
     }
+}
+
+/// The limits that errors name, in the order of [`Facts::told`].
+const TOLD: [ThrottleKind; 3] =
+    [ThrottleKind::Requests, ThrottleKind::Tokens, ThrottleKind::TokensPerDay];
+
+fn throttles(row: &Row, is_wanted: impl Fn(RecordKind, ThrottleKind) -> bool) -> u64 {
+    let wanted = row.throttles.iter().filter(|&((log, kind), _)| is_wanted(log, kind));
+    wanted.map(|(_, calls)| calls).sum()
 }
 
 /// A count of calls of a few minutes: four billion are more than any ledger meets.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::Finding;
 use super::budget::{self, Look};
 use super::condition::{self, SourceState};
+use super::evidence::{self, Evidence};
 use super::facts::Facts;
 use super::machine::{Machine, Step};
 use super::provisioned::{ThroughputUse, Throughputs};
@@ -14,6 +15,7 @@ use super::question::{Explainer, Past, Question, key_of};
 use super::recent::Recent;
 use super::rules::{LatencyLimit, Rules};
 use super::spike::{self, Spend};
+use super::throttle;
 use super::usual::{Histories, KEPT_MS, Subject};
 use crate::budget::burn::{Verdict, verdicts};
 use crate::budget::forecast::Standing;
@@ -22,10 +24,15 @@ use crate::budget::status::Status;
 use crate::budget::tracks::Tracks;
 use crate::charge::{Item, Throughput};
 use crate::ledger::delta::SeriesId;
+use crate::ledger::inflight::Inflight;
 use crate::ledger::rollup::{Bucket, Horizons, Level};
+use crate::ledger::signals::SignalId;
 use crate::model::alert::{AlertKey, AlertName, AlertState};
-use crate::model::series::{OTHER, SeriesKey, UNKNOWN};
+use crate::model::series::{NONE, OTHER, SeriesKey, UNKNOWN};
+use crate::model::signal::SignalKey;
 use crate::model::time::{MINUTE_MS, UnixMillis};
+use crate::quota::limits::Limits;
+use crate::quota::tracker::{PoolStatus, Tracker};
 
 /// Most subjects whose usual spend is known.
 const SUBJECTS_MAX: usize = 3_000;
@@ -64,6 +71,10 @@ pub struct Evaluation {
     pub budgets: Vec<BudgetState>,
     /// What subjects spend.
     pub spending: Vec<(Subject, Spend)>,
+    /// Where the pools of quotas stand.
+    pub pools: Vec<PoolStatus>,
+    /// Throttled calls by model and the log that says so, for each of [`evidence::WINDOWS`].
+    pub throttles: Vec<BTreeMap<(String, evidence::Source), evidence::Tally>>,
     /// Rows of subjects whose history is not kept, since there are too many.
     pub uncompared: u64,
     /// Series whose value shares the part `other` of a divided budget, by place of the budget.
@@ -87,6 +98,9 @@ pub struct Lookout {
     tracks: Tracks,
     items: Arc<[Item]>,
     throughputs: Throughputs,
+    limits: Arc<Limits>,
+    quotas: Tracker,
+    evidence: Evidence,
     machine: Machine,
     /// Sources that had a record while it was new.
     live: BTreeSet<String>,
@@ -98,6 +112,7 @@ impl Lookout {
     pub fn new(
         rules: Rules,
         plans: Arc<[Budget]>,
+        limits: Arc<Limits>,
         horizons: Horizons,
         states: &BTreeMap<AlertKey, AlertState>,
     ) -> Self {
@@ -113,6 +128,9 @@ impl Lookout {
             tracks: Tracks::new(tracks, horizons.cuts, horizons.cuts_from),
             items: Arc::default(),
             throughputs: Throughputs::default(),
+            limits,
+            quotas: Tracker::default(),
+            evidence: Evidence::default(),
             machine: Machine::new(states),
             live: BTreeSet::new(),
             settled: UnixMillis(0),
@@ -142,6 +160,7 @@ impl Lookout {
     pub fn learn(&mut self, series: SeriesId, key: &Arc<SeriesKey>) {
         if usize::try_from(series.0).is_ok_and(|place| place == self.keys.len()) {
             self.subjects.push(subjects_of(key));
+            self.quotas.learn(series, key);
             self.tracks.learn(series, key);
             self.throughputs.learn(series, key);
             self.keys.push(Arc::clone(key));
@@ -164,6 +183,7 @@ impl Lookout {
         if !is_known || !item.is_empty() {
             return;
         }
+        self.quotas.add_row(series, bucket, &facts.of_quota(), now);
         if bucket.level == Level::Minute {
             self.recent.add(bucket.start(), series, facts, now);
             self.add_to_model(bucket.start(), series, facts, now);
@@ -178,6 +198,37 @@ impl Lookout {
         self.items.iter().any(|known| known.name() == item && known.per_hour().is_none())
     }
 
+    /// Takes calls in flight of a minute, or what a commit adds to them. Each call must come once.
+    pub fn add_inflight(
+        &mut self,
+        series: SeriesId,
+        minute: UnixMillis,
+        inflight: &Inflight,
+        now: UnixMillis,
+    ) {
+        self.quotas.add_inflight(series, minute, inflight, &self.limits, now);
+    }
+
+    /// Takes the labels of a signal, before its first value.
+    pub fn learn_signal(&mut self, id: SignalId, key: &SignalKey) {
+        self.evidence.learn(id, key);
+    }
+
+    /// Takes values of a signal, or what a commit adds to them.
+    pub fn add_signal(&mut self, id: SignalId, bucket: Bucket, values: u64, now: UnixMillis) {
+        if bucket.level == Level::Minute {
+            self.evidence.add_signal(id, bucket.start(), values, now);
+        }
+    }
+
+    fn throttles(
+        &self,
+        now: UnixMillis,
+    ) -> Vec<BTreeMap<(String, evidence::Source), evidence::Tally>> {
+        let to = self.quotas.last_minute(now).plus(MINUTE_MS);
+        evidence::WINDOWS.iter().map(|&(_, ms)| self.evidence.sums(to, ms)).collect()
+    }
+
     fn add_to_model(
         &mut self,
         minute: UnixMillis,
@@ -185,10 +236,11 @@ impl Lookout {
         facts: &Facts,
         now: UnixMillis,
     ) {
-        let Some(key) = key_of(&self.keys, series).filter(|_| minute >= Recent::kept_from(now))
-        else {
+        let Some(key) = key_of(&self.keys, series) else { return };
+        self.evidence.add_calls(&key.model, minute, facts, now);
+        if minute < Recent::kept_from(now) {
             return;
-        };
+        }
         let models = self.models.entry(minute).or_default();
         if let Some(sums) = models.get_mut(&key.model) {
             sums.merge(facts);
@@ -215,7 +267,8 @@ impl Lookout {
         let mut found: Vec<(Finding, Question<'_>)> = Vec::new();
         let budgets = self.budgets(now, &mut found);
         let spending = self.spikes(&firing, now, &mut found);
-        self.conditions(now, &mut found);
+        let pools = self.quotas.evaluate(&self.limits, now);
+        self.conditions(now, &pools, &mut found);
         let sources = condition::of_sources(&self.rules, &world.sources, world.book_made, now);
         found.extend(sources.into_iter().map(|finding| (finding, Question::nobody())));
 
@@ -237,6 +290,8 @@ impl Lookout {
             plans: Arc::clone(&self.plans),
             budgets,
             spending,
+            pools,
+            throttles: self.throttles(now),
             uncompared: self.histories.refused(),
             folded: (0..self.plans.len()).map(|place| self.tracks.folded(place)).collect(),
             items: Arc::clone(&self.items),
@@ -253,6 +308,8 @@ impl Lookout {
         self.models = self.models.split_off(&Recent::kept_from(believed));
         self.histories.prune(believed);
         self.tracks.settle(now);
+        self.quotas.settle(now);
+        self.evidence.prune(believed);
     }
 
     /// Says which sources were live: those that are silent already were, whatever a restart forgot.
@@ -336,14 +393,24 @@ impl Lookout {
         spending.into_iter().map(|(subject, spend)| (subject.clone(), spend)).collect()
     }
 
-    fn conditions(&self, now: UnixMillis, found: &mut Vec<(Finding, Question<'_>)>) {
+    fn conditions(
+        &self,
+        now: UnixMillis,
+        pools: &[PoolStatus],
+        found: &mut Vec<(Finding, Question<'_>)>,
+    ) {
         let mut models: BTreeMap<&str, Facts> = BTreeMap::new();
         let from = now.plus(-condition::WINDOW_MS).floor(MINUTE_MS);
         for (model, facts) in self.models.range(from..=now).flat_map(|(_, models)| models) {
             models.entry(model.as_str()).or_default().merge(facts);
         }
-        for finding in condition::of_models(&self.rules, &models) {
+        for mut finding in condition::of_models(&self.rules, &models) {
             let model = finding.key.labels.get("model").cloned();
+            if finding.key.name == AlertName::ThrottleRatio
+                && let Some(model) = &model
+            {
+                throttle::explain(&mut finding.brief, pools, model);
+            }
             let question =
                 Question { model, window_ms: condition::WINDOW_MS, ..Question::nobody() };
             found.push((finding, question));
@@ -358,7 +425,8 @@ impl Lookout {
 
 /// Returns whom the calls of a series are compared as; what is not known is nobody.
 fn subjects_of(key: &SeriesKey) -> Vec<Subject> {
-    let named = |name: &String| (name != UNKNOWN && name != OTHER).then(|| name.clone());
+    let named =
+        |name: &String| (name != UNKNOWN && name != OTHER && name != NONE).then(|| name.clone());
     let known = [
         named(&key.account).map(Subject::Account),
         named(&key.model).map(Subject::Model),
@@ -373,12 +441,6 @@ fn subjects_of(key: &SeriesKey) -> Vec<Subject> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::budget::amount::Amount;
-    use crate::budget::period::{Cycle, Period};
-    use crate::budget::plan::Fail;
-    use crate::budget::scope::{Label, Matcher, Scope};
-    use crate::budget::zone::Zone;
-    use crate::charge::Rate;
     use crate::ledger::rollup::HourCuts;
     use crate::model::alert::NoticeStatus;
     use crate::model::money::{PICODOLLARS_PER_USD, Usd};
@@ -408,8 +470,9 @@ mod tests {
     /// A lookout that knows a caller who spends a cent a minute for two days.
     fn lookout() -> Lookout {
         let horizons = Horizons::default();
+        let limits = Arc::new(Limits::shipped().unwrap());
         let mut lookout =
-            Lookout::new(Rules::default(), Arc::default(), horizons, &BTreeMap::new());
+            Lookout::new(Rules::default(), Arc::default(), limits, horizons, &BTreeMap::new());
         lookout.learn(SeriesId(0), &key("role/a"));
         for minute in 0..2 * 24 * 60 {
             spend(&mut lookout, NOON.plus(-minute * MINUTE_MS), 1, NOON);
@@ -446,97 +509,5 @@ mod tests {
         // The minutes before the jump are still there.
         let kept = lookout.recent.by_series(NOON.plus(-10 * MINUTE_MS), NOON.plus(10_000));
         assert_eq!(kept[&SeriesId(0)].calls, 12);
-    }
-
-    /// A budget counts what is not paid by token where its scope says so, whatever the order of rows, and
-    /// knows what the rest of its period costs.
-    #[test]
-    fn budgets_count_items_in_their_scope_and_nothing_else_sees_them() {
-        let dollar = PICODOLLARS_PER_USD;
-        let hourly = |name: &str, model: &str| {
-            let key = SeriesKey {
-                item: name.to_owned(),
-                model: model.to_owned(),
-                ..(*key("none")).clone()
-            };
-            Item { key, rate: Rate::Hourly(Usd(60 * dollar)), from: NOON.plus(-DAY_MS), to: None }
-        };
-        let items = [hourly("endpoint", "none"), hourly("units", "m")];
-        let plan = |label: Option<(&str, &str)>| Budget {
-            name: "b".to_owned(),
-            limit: Amount::Usd(Usd(10_000 * dollar)),
-            period: Period { cycle: Cycle::Day, zone: Zone::UTC },
-            scope: Scope {
-                matchers: label
-                    .map(|(name, glob)| Matcher::new(Label::parse(name).unwrap(), [glob]))
-                    .into_iter()
-                    .collect(),
-            },
-            thresholds: vec![],
-            carry_over: false,
-            per: None,
-            enforce: false,
-            fail: Fail::Open,
-            floor: Usd(dollar),
-        };
-        let scopes = [
-            None,
-            Some(("item", "none")),
-            Some(("item", "!none")),
-            Some(("model", "m")),
-            Some(("item", "units")),
-        ];
-        let plans: Vec<Budget> = scopes.into_iter().map(plan).collect();
-        let evaluated = |is_reversed: bool| {
-            let plans = plans.as_slice().into();
-            let mut lookout =
-                Lookout::new(Rules::default(), plans, Horizons::default(), &BTreeMap::new())
-                    .with_items(items.as_slice().into(), Arc::default());
-            let keys =
-                [key("role/a"), Arc::new(items[0].key.clone()), Arc::new(items[1].key.clone())];
-            for (id, key) in (0..).map(SeriesId).zip(&keys) {
-                lookout.learn(id, key);
-            }
-            // Twelve hours of a dollar a minute for each item, and half a dollar for calls.
-            let mut rows: Vec<(u32, i64)> =
-                (0..720).flat_map(|minute| [(0, minute), (1, minute), (2, minute)]).collect();
-            if is_reversed {
-                rows.reverse();
-            }
-            for (series, minute) in rows {
-                let at = NOON.plus((minute - 720) * MINUTE_MS);
-                let facts = match series {
-                    0 => Facts { calls: 1, cost: Usd(dollar / 2), ..Facts::default() },
-                    _ => Facts { charge: Usd(dollar), ..Facts::default() },
-                };
-                let bucket = Bucket::holding(Level::Minute, at, HourCuts::default());
-                lookout.add(SeriesId(series), bucket, &facts, NOON);
-            }
-            let mut world = World { sources: Vec::new(), book_made: None };
-            lookout.evaluate(&mut world, &mut |_, _| BTreeMap::new(), NOON).0
-        };
-        for evaluation in [evaluated(false), evaluated(true)] {
-            let found: Vec<(i128, i128)> = evaluation
-                .budgets
-                .iter()
-                .map(|state| {
-                    let forecast = state.status.forecast.unwrap().expected;
-                    (state.status.spent.number() / dollar, forecast.number() / dollar)
-                })
-                .collect();
-            assert_eq!(
-                found,
-                [(1_800, 3_600), (360, 720), (1_440, 2_880), (1_080, 2_160), (720, 1_440)]
-            );
-            // They are nobody's spike.
-            let total = evaluation.spending.iter().find(|(subject, _)| *subject == Subject::Total);
-            assert_eq!(total.unwrap().1.per_hour, Usd(30 * dollar));
-            assert!(
-                evaluation
-                    .spending
-                    .iter()
-                    .all(|(subject, _)| *subject != Subject::Model("none".to_owned()))
-            );
-        }
     }
 }

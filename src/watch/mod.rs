@@ -6,6 +6,7 @@
 
 pub mod budget;
 pub mod condition;
+pub mod evidence;
 pub mod explain;
 pub mod facts;
 pub mod gate;
@@ -18,7 +19,11 @@ pub mod recent;
 pub mod rules;
 pub mod spike;
 pub mod text;
+pub mod throttle;
 pub mod usual;
+
+#[cfg(test)]
+mod items_tests;
 
 use crate::model::alert::{AlertKey, Brief, Severity};
 

@@ -13,6 +13,7 @@ use super::{Finding, text};
 use crate::budget::scope::{Label, Scope};
 use crate::ledger::delta::SeriesId;
 use crate::model::alert::{AlertName, Brief};
+use crate::model::digits;
 use crate::model::series::SeriesKey;
 use crate::model::time::{DAY_MS, HOUR_MS, UnixMillis};
 
@@ -128,7 +129,7 @@ impl Explainer<'_> {
         let all: u64 = callers.values().sum();
         let (principal, most) = callers.into_iter().max_by_key(|(_, calls)| *calls)?;
         let share = text::share(most, all);
-        (most > 0).then(|| format!("{principal}: {} of them, {share}", text::grouped(most.into())))
+        (most > 0).then(|| format!("{principal}: {} of them, {share}", digits::grouped(most)))
     }
 }
 

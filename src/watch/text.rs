@@ -1,6 +1,7 @@
 //! Numbers and names as a person reads them in an alert: short, rounded, bounded.
 
 use crate::model::alert::Brief;
+use crate::model::digits::grouped;
 use crate::model::money::{PICODOLLARS_PER_USD, Usd};
 
 /// Longest line of an alert, in bytes.
@@ -29,19 +30,6 @@ pub fn dollars(amount: Usd) -> String {
         let parts = rounded(4);
         format!("{sign}$0.{parts:04}")
     }
-}
-
-/// Returns `number` with commas between groups of three digits.
-pub fn grouped(number: u128) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// Returns a time span in its two largest units: `45 s`, `6 min`, `2 h 5 min`, `3 d 4 h`.

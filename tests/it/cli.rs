@@ -220,7 +220,7 @@ fn a_log_that_is_given_as_a_config_is_refused_at_once() {
     let output = output_of(&["check".as_ref(), "config".as_ref(), log.as_ref()]);
     assert_eq!(output.status.code(), Some(2));
     let stderr = String::from_utf8(output.stderr).unwrap();
-    assert!(stderr.contains("neither a config nor a price file"), "{stderr}");
+    assert!(stderr.contains("no config, price or quota file"), "{stderr}");
     assert!(!stderr.contains("claude"), "{stderr}");
 }
 

@@ -33,6 +33,7 @@ mod golden;
 mod incident;
 mod ledger;
 mod metrics;
+mod quota_limits;
 mod rotation;
 mod rules;
 mod signals;

@@ -22,6 +22,7 @@ use crate::model::alert::{Brief, NoticeStatus};
 use crate::model::names::LineResult;
 use crate::model::series::SeriesKey;
 use crate::model::time::{MINUTE_MS, UnixMillis};
+use crate::quota::limits::Limits;
 use crate::watch::facts::Facts;
 use crate::watch::lookout::{Lookout, World};
 use crate::watch::machine::Event;
@@ -57,7 +58,8 @@ pub(in super::super) fn replay(args: &AlertReplayArgs) -> Result<(), Failure> {
             )
         })?;
     let calls = read(args, config.as_ref(), step)?;
-    let episodes = evaluate(&calls, config.as_ref(), step);
+    let limits = Arc::new(Limits::shipped()?);
+    let episodes = evaluate(&calls, config.as_ref(), limits, step);
     let text = match args.format {
         TextFormat::Json => format!("{:#}\n", Value::Array(episodes.iter().map(object).collect())),
         TextFormat::Text => page(&calls, &episodes),
@@ -128,7 +130,12 @@ impl Calls {
 }
 
 /// Evaluates at the end of every step, and until the last alert is over.
-fn evaluate(calls: &Calls, config: Option<&Config>, step: i64) -> Vec<Episode> {
+fn evaluate(
+    calls: &Calls,
+    config: Option<&Config>,
+    limits: Arc<Limits>,
+    step: i64,
+) -> Vec<Episode> {
     let (Some(((first, _), _)), Some(((last, _), _))) =
         (calls.rows.first_key_value(), calls.rows.last_key_value())
     else {
@@ -138,7 +145,8 @@ fn evaluate(calls: &Calls, config: Option<&Config>, step: i64) -> Vec<Episode> {
     let horizons = Horizons { cuts, ..Horizons::default() };
     let plans = config.map_or(&[][..], |config| &config.budgets).into();
     let rules = config.map_or_else(Rules::default, |config| config.rules);
-    let mut lookout = Lookout::new(rules, plans, horizons, &BTreeMap::new());
+    // Calls in flight are not kept for all of history, so the reasons of throttles are not found.
+    let mut lookout = Lookout::new(rules, plans, limits, horizons, &BTreeMap::new());
     for (number, key) in (0..).map(SeriesId).zip(&calls.keys) {
         lookout.learn(number, key);
     }

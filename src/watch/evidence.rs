@@ -1,0 +1,161 @@
+//! How many calls were throttled, by the log that says so.
+//!
+//! An invocation log may hold no throttled calls at all, and other logs tell of the same calls again, so ratios of
+//! different sources must never be added; each is a ratio of its own.
+
+use std::collections::BTreeMap;
+
+use super::facts::Facts;
+use crate::ledger::signals::SignalId;
+use crate::model::names::names;
+use crate::model::signal::{Signal, SignalKey};
+use crate::model::time::{HOUR_MS, MINUTE_MS, UnixMillis};
+
+/// Windows of ratios, with their names as label values; the longest decides how long minutes are kept.
+pub const WINDOWS: [(&str, i64); 2] = [("5m", 5 * MINUTE_MS), ("1h", HOUR_MS)];
+/// Time for which minutes are kept: the longest window, and what comes late.
+pub const KEPT_MS: i64 = HOUR_MS + 5 * MINUTE_MS;
+
+names! {
+    /// Which log says how many calls were throttled.
+    Source {
+        /// Bedrock's invocation log.
+        InvocationLog = "invocation_log",
+        /// Logs of applications.
+        ApplicationLog = "application_log",
+        /// `CloudTrail`.
+        CloudTrail = "cloudtrail",
+        /// Metrics of `CloudWatch`.
+        CloudWatch = "cloudwatch",
+    }
+}
+
+/// Throttled calls, and all of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Throttled calls.
+    pub throttled: u64,
+    /// All calls, the throttled ones too.
+    pub calls: u64,
+}
+
+type ByModel = BTreeMap<(String, Source), Tally>;
+
+/// Throttled calls of the last hour by minute, model and source.
+#[derive(Debug, Default)]
+pub struct Evidence {
+    minutes: BTreeMap<UnixMillis, ByModel>,
+    /// The signals that tell of calls: of which model, which log says it, and whether they were throttled.
+    signals: BTreeMap<SignalId, (String, Source, bool)>,
+}
+
+impl Evidence {
+    /// Takes the labels of a signal; what tells of no calls is left out.
+    pub fn learn(&mut self, id: SignalId, key: &SignalKey) {
+        let value = |label: &str| {
+            let place = key.signal.labels().iter().position(|name| *name == label)?;
+            key.values.get(place)
+        };
+        let (source, state) = match key.signal {
+            Signal::ApiCalls => (Source::CloudTrail, value("outcome")),
+            Signal::CloudWatchRequests => (Source::CloudWatch, value("result")),
+            _ => return,
+        };
+        if let (Some(model), Some(state)) = (value("model"), state) {
+            self.signals.insert(id, (model.clone(), source, state == "throttled"));
+        }
+    }
+
+    /// Tells whether a signal tells of calls.
+    pub fn tells(signal: Signal) -> bool {
+        matches!(signal, Signal::ApiCalls | Signal::CloudWatchRequests)
+    }
+
+    /// Adds values of a signal.
+    pub fn add_signal(&mut self, id: SignalId, minute: UnixMillis, calls: u64, now: UnixMillis) {
+        let Some((model, source, is_throttled)) = self.signals.get(&id) else { return };
+        let tally = Tally { throttled: if *is_throttled { calls } else { 0 }, calls };
+        let key = (model.clone(), *source);
+        self.add(key, minute, tally, now);
+    }
+
+    /// Adds calls.
+    pub fn add_calls(&mut self, model: &str, minute: UnixMillis, facts: &Facts, now: UnixMillis) {
+        let [calls, throttled] = facts.application.map(u64::from);
+        let all = Tally { throttled: facts.throttled.into(), calls: facts.calls.into() };
+        let service = Tally {
+            throttled: all.throttled.saturating_sub(throttled),
+            calls: all.calls.saturating_sub(calls),
+        };
+        self.add(
+            (model.to_owned(), Source::ApplicationLog),
+            minute,
+            Tally { throttled, calls },
+            now,
+        );
+        self.add((model.to_owned(), Source::InvocationLog), minute, service, now);
+    }
+
+    fn add(&mut self, key: (String, Source), minute: UnixMillis, more: Tally, now: UnixMillis) {
+        if more.calls == 0 || minute < now.plus(-KEPT_MS) {
+            return;
+        }
+        let sums = self.minutes.entry(minute).or_default().entry(key).or_default();
+        sums.throttled += more.throttled;
+        sums.calls += more.calls;
+    }
+
+    /// Forgets minutes that no window reaches at `now`.
+    pub fn prune(&mut self, now: UnixMillis) {
+        self.minutes = self.minutes.split_off(&now.plus(-KEPT_MS));
+    }
+
+    /// Returns the sums of the full minutes of a window that end at `to`.
+    pub fn sums(&self, to: UnixMillis, window_ms: i64) -> ByModel {
+        let mut sums = ByModel::new();
+        for (key, tally) in self.minutes.range(to.plus(-window_ms)..to).flat_map(|(_, by)| by) {
+            let sum = sums.entry(key.clone()).or_default();
+            sum.throttled += tally.throttled;
+            sum.calls += tally.calls;
+        }
+        sums
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: UnixMillis = UnixMillis(1_800_000_000_000);
+
+    fn key(signal: Signal, values: &[&str]) -> SignalKey {
+        let values = values.iter().map(|&value| value.to_owned()).collect();
+        SignalKey { signal, account: "a".to_owned(), region: "r".to_owned(), values }
+    }
+
+    #[test]
+    fn each_log_has_a_ratio_of_its_own() {
+        let mut evidence = Evidence::default();
+        let minute = NOW.floor(MINUTE_MS).plus(-MINUTE_MS);
+        let facts = Facts { calls: 10, throttled: 3, application: [4, 3], ..Facts::default() };
+        evidence.add_calls("m", minute, &facts, NOW);
+        evidence.learn(SignalId(0), &key(Signal::CloudWatchRequests, &["m", "geo", "throttled"]));
+        evidence.learn(SignalId(1), &key(Signal::CloudWatchRequests, &["m", "geo", "ok"]));
+        evidence.learn(SignalId(2), &key(Signal::GatewayErrors, &["/", "throttled"]));
+        evidence.add_signal(SignalId(0), minute, 5, NOW);
+        evidence.add_signal(SignalId(1), minute, 15, NOW);
+        evidence.add_signal(SignalId(2), minute, 99, NOW);
+        evidence.add_signal(SignalId(1), minute.plus(-2 * HOUR_MS), 15, NOW);
+        let sums = evidence.sums(NOW.floor(MINUTE_MS), 5 * MINUTE_MS);
+        let found: Vec<_> = sums
+            .iter()
+            .map(|((_, source), tally)| (source.as_str(), tally.throttled, tally.calls))
+            .collect();
+        assert_eq!(
+            found,
+            [("invocation_log", 0, 6), ("application_log", 3, 4), ("cloudwatch", 5, 20)]
+        );
+        evidence.prune(NOW.plus(2 * HOUR_MS));
+        assert!(evidence.sums(NOW.plus(2 * HOUR_MS), 3 * HOUR_MS).is_empty());
+    }
+}
