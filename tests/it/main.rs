@@ -23,6 +23,7 @@ mod alertmanager;
 mod alerts;
 mod bad_input;
 mod canary;
+mod charges;
 mod cli;
 mod doctor;
 mod doors;
