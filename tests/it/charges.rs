@@ -114,7 +114,7 @@ fn hours_are_charged_to_the_minute_over_kills_and_reloads() {
         if round == 2 {
             daemon.signal("HUP");
             wait_until(SOON, "the reload", || {
-                daemon.stderr().contains("quota files reloaded").then_some(())
+                daemon.stderr().contains("web files reloaded").then_some(())
             });
         }
         let scrape = daemon.scrape();

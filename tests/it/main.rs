@@ -21,6 +21,7 @@ mod alert_failures;
 mod alert_test;
 mod alertmanager;
 mod alerts;
+mod api;
 mod bad_input;
 mod canary;
 mod charges;
