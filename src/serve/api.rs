@@ -33,7 +33,10 @@ pub(super) fn budgets(asked: &Asked) -> Pending {
 }
 
 pub(super) fn quotas(asked: &Asked) -> Pending {
-    answer(asked, |known| quotas::quotas(&known.evaluation.pools, known.evaluation.at))
+    answer(asked, |known| {
+        let Evaluation { pools, throttles, at, .. } = &*known.evaluation;
+        quotas::quotas(pools, throttles, *at)
+    })
 }
 
 pub(super) fn alerts(asked: &Asked) -> Pending {
