@@ -26,6 +26,7 @@ mod bad_input;
 mod canary;
 mod charges;
 mod cli;
+mod dashboards;
 mod doctor;
 mod doors;
 mod doors_limits;

@@ -111,6 +111,41 @@ impl Prometheus {
         let body = json::parse(&answer.body);
         Some(body.pointer("/data/result/0/value/1")?.as_str()?.parse().unwrap())
     }
+
+    /// The series of an instant query, or what Prometheus has against it.
+    pub(crate) fn instant(&self, query: &str) -> Result<Vec<Value>, String> {
+        self.series(&format!("/api/v1/query?query={}", url_encode(query)))
+    }
+
+    /// The series of a query over a range; times in seconds since 1970.
+    pub(crate) fn range(
+        &self,
+        query: &str,
+        start: i64,
+        end: i64,
+        step: i64,
+    ) -> Result<Vec<Value>, String> {
+        let query = url_encode(query);
+        let times = format!("start={start}&end={end}&step={step}");
+        self.series(&format!("/api/v1/query_range?query={query}&{times}"))
+    }
+
+    fn series(&self, path: &str) -> Result<Vec<Value>, String> {
+        let answer = request("GET", &self.address, path).map_err(|error| error.to_string())?;
+        let mut body = json::parse(&answer.body);
+        match body["data"]["result"].take() {
+            Value::Array(series) if answer.status == 200 => Ok(series),
+            _ => Err(answer.body),
+        }
+    }
+
+    /// The values of a label of the series that a selector matches.
+    pub(crate) fn label_values(&self, label: &str, selector: &str) -> Vec<Value> {
+        let path = format!("/api/v1/label/{label}/values?match[]={}", url_encode(selector));
+        let answer = request("GET", &self.address, &path).unwrap();
+        assert_eq!(answer.status, 200, "{answer:?}");
+        json::parse(&answer.body)["data"].as_array().unwrap().clone()
+    }
 }
 
 fn spawn(command: &mut Command, work: &WorkDir, log: &str) -> Process {
