@@ -42,6 +42,12 @@ pub enum Command {
         kubectl logs deploy/chat | tollkeeper doctor -\n\n\
         Text of a log is never shown. The daemon may go on running.")]
     Doctor(DoctorArgs),
+    /// Show what calls take of AWS's quotas, and why calls were throttled
+    #[command(after_help = "Examples:\n  \
+        tollkeeper quota --config tollkeeper.toml\n  \
+        tollkeeper quota --ledger /var/lib/tollkeeper --at 2026-06-01T12:34:00Z\n\n\
+        The last ten minutes before the newest record, or before `--at`, are explained.")]
+    Quota(QuotaArgs),
     /// Check a config file or a ledger
     Check(CheckArgs),
     /// Test the ways by which alerts are delivered
@@ -74,6 +80,23 @@ pub struct RunArgs {
     /// Address to serve on; port 0 takes a free one [default: `listen` of the config, else 127.0.0.1:9478]
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub listen: Option<SocketAddr>,
+}
+
+/// `tollkeeper quota`.
+#[derive(Debug, clap::Args)]
+pub struct QuotaArgs {
+    /// Take the ledger and `[quota]` from this config file
+    #[arg(long, value_name = "CONFIG.toml")]
+    pub config: Option<PathBuf>,
+    /// Folder of the ledger [default: `[ledger] dir` of the config]
+    #[arg(long, value_name = "DIR")]
+    pub ledger: Option<PathBuf>,
+    /// The time to look at [default: that of the newest record]
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<String>,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = TextFormat::Text)]
+    pub format: TextFormat,
 }
 
 /// `tollkeeper scan`.

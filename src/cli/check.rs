@@ -66,16 +66,20 @@ pub(super) fn ledger(args: &CheckLedgerArgs) -> Result<(), Failure> {
     }
 }
 
-/// Opens the ledger as it is: nothing is made anew or moved aside.
 fn examine(dir: &Path) -> Result<(Ledger, Report), StoreError> {
+    let (store, ledger) = open_as_it_is(dir)?;
+    let report = verify(&store, &ledger)?;
+    Ok((ledger, report))
+}
+
+/// Opens the ledger as it is: nothing is made anew or moved aside.
+pub(super) fn open_as_it_is(dir: &Path) -> Result<(LedgerStore, Ledger), StoreError> {
     if !dir.join("db").exists() {
         return Err(StoreError::Missing { dir: dir.to_owned() });
     }
     let engine = SledEngine::open(dir)?;
     let fresh = Identity { seed: 0, created: clock::now() };
-    let (store, ledger) = LedgerStore::open(Box::new(engine), SETTINGS_DEFAULT, fresh)?;
-    let report = verify(&store, &ledger)?;
-    Ok((ledger, report))
+    LedgerStore::open(Box::new(engine), SETTINGS_DEFAULT, fresh)
 }
 
 fn text(ledger: &Ledger, report: &Report) -> String {

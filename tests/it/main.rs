@@ -34,6 +34,7 @@ mod incident;
 mod ledger;
 mod metrics;
 mod quota_limits;
+mod quotas;
 mod rotation;
 mod rules;
 mod signals;
