@@ -12,6 +12,7 @@ mod doctor;
 mod failure;
 mod find;
 mod input;
+mod plan;
 mod quota;
 mod rules;
 mod run;
@@ -39,6 +40,7 @@ pub fn run(args: Args) -> Result<(), Failure> {
             CheckCommand::Ledger(args) => check::ledger(&args),
         },
         Command::Alert(args) => alert::alert(&args.command),
+        Command::Plan(args) => plan::plan(&args, clock::now()),
         Command::Quota(args) => quota::quota(&args, clock::now()),
         Command::Rules(args) => rules::rules(&args),
         Command::Simulate(args) => simulate::simulate(&args, clock::now),
