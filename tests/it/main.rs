@@ -33,6 +33,7 @@ mod golden;
 mod incident;
 mod ledger;
 mod metrics;
+mod plan;
 mod quota_limits;
 mod quotas;
 mod rotation;
