@@ -4,7 +4,7 @@ use super::offer::Offer;
 use super::report::TrafficPlan;
 use super::settings::Settings;
 use super::{MONTH_HOURS, Window};
-use crate::model::names::{Approximations, Route};
+use crate::model::names::{Approximation, Approximations, Route};
 use crate::model::time::DAY_MS;
 use crate::price::Book;
 
@@ -115,7 +115,7 @@ fn of_minutes(traffic: &[TrafficPlan], window: Window) -> Option<String> {
 fn of_prices(traffic: &[TrafficPlan]) -> Option<String> {
     let quotes = traffic.iter().flat_map(|one| &one.quotes);
     let all = quotes.fold(Approximations::default(), |all, quote| all.union(quote.approximations));
-    let names: Vec<&str> = all.iter().map(|one| one.as_str()).collect();
+    let names: Vec<&str> = all.iter().map(Approximation::as_str).collect();
     (!names.is_empty())
         .then(|| format!("Some prices are assumed (marked with ~): {}.", names.join(", ")))
 }

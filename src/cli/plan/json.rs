@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::plan::{FleetCost, Percentile, Plan, Quote, TrafficPlan};
+use crate::model::names::Approximation;
+use crate::plan::{FleetCost, NoPrice, Percentile, Plan, Quote, TrafficPlan};
 
 /// Returns all of a plan.
 pub(super) fn object(plan: &Plan) -> Value {
@@ -65,9 +66,9 @@ fn option(quote: &Quote) -> Value {
         "option": quote.offer.kind(),
         "title": quote.offer.title(),
         "usd": cost.map(|cost| cost.usd.to_string()),
-        "no_price": reason.map(|reason| reason.as_str()),
+        "no_price": reason.map(NoPrice::as_str),
         "no_price_text": reason.map(|reason| reason.text(&quote.offer)),
-        "approximations": quote.approximations.iter().map(|one| one.as_str()).collect::<Vec<_>>(),
+        "approximations": quote.approximations.iter().map(Approximation::as_str).collect::<Vec<_>>(),
         "unit_hourly_usd": unit.map(|unit| unit.per_hour.to_string()),
         "break_even_tokens_per_minute": unit.and_then(|unit| unit.break_even),
         "fleet": cost.and_then(|cost| cost.fleet.as_ref()).map(fleet),

@@ -27,13 +27,15 @@ const NAME_CHARS: usize = 30;
 const DASHES: [&str; 4] = ["", "8 4", "2 4", "10 4 2 4"];
 const COLOURS: usize = 8;
 
-const STYLE: &str = "svg{--ink:#1b1f24;--soft:#6a737d;--grid:#e3e6ea;--paper:#ffffff;--c0:#0b6bcb;--c1:#b3541e;\
---c2:#1a7f4b;--c3:#8a3ffc;--c4:#c2185b;--c5:#8a6d00;--c6:#00788a;--c7:#555e68}\
-@media (prefers-color-scheme:dark){svg{--ink:#e6e9ed;--soft:#9aa4af;--grid:#30363d;--paper:#0f1419;--c0:#6cb2ff;\
---c1:#ff9d66;--c2:#5fd394;--c3:#c4a0ff;--c4:#ff85b0;--c5:#e6c34a;--c6:#5fd0e0;--c7:#b5bec8}}\
-.paper{fill:var(--paper)}text{fill:var(--ink);font:13px system-ui,sans-serif}.title{font-size:17px;font-weight:600}\
-.soft{fill:var(--soft)}.grid{stroke:var(--grid)}.axis{stroke:var(--soft)}.mark{stroke:var(--soft);stroke-dasharray:3 3}\
-.line{fill:none;stroke-width:2.2;stroke-linejoin:round}";
+/// Plain classes and no variables of CSS: not every viewer of SVG knows those.
+const STYLE: &str = "\
+.paper{fill:#fff}text{fill:#1b1f24;font:13px system-ui,sans-serif}.title{font-size:17px;font-weight:600}\
+.soft{fill:#6a737d}.grid{stroke:#e3e6ea}.axis{stroke:#6a737d}.mark{stroke:#6a737d;stroke-dasharray:3 3}\
+.line{fill:none;stroke-width:2.2;stroke-linejoin:round}.c0{stroke:#0b6bcb}.c1{stroke:#b3541e}.c2{stroke:#1a7f4b}\
+.c3{stroke:#8a3ffc}.c4{stroke:#c2185b}.c5{stroke:#8a6d00}.c6{stroke:#00788a}.c7{stroke:#555e68}\
+@media (prefers-color-scheme:dark){.paper{fill:#0f1419}text{fill:#e6e9ed}.soft{fill:#9aa4af}.grid{stroke:#30363d}\
+.axis,.mark{stroke:#9aa4af}.c0{stroke:#6cb2ff}.c1{stroke:#ff9d66}.c2{stroke:#5fd394}.c3{stroke:#c4a0ff}\
+.c4{stroke:#ff85b0}.c5{stroke:#e6c34a}.c6{stroke:#5fd0e0}.c7{stroke:#b5bec8}}";
 
 /// A plot, and what its reader has to know.
 pub(super) struct Plot {
@@ -201,10 +203,10 @@ fn line(place: usize, quote: &Quote, curve: &Curve, scale: &Scale) -> String {
     let path = path(curve, scale);
     let (x, y) = (LEFT + FRAME.0 + 24, TOP + 14 + 22 * place as u64);
     let (end, text, below) = (x + 28, x + 36, y + 4);
-    let style = format!("stroke=\"var(--c{colour})\" stroke-dasharray=\"{dashes}\"");
+    let style = format!("class=\"line c{colour}\" stroke-dasharray=\"{dashes}\"");
     format!(
-        "<path class=\"line\" clip-path=\"url(#frame)\" {style} d=\"{path}\"/>\n\
-         <path class=\"line\" {style} d=\"M{x} {y}H{end}\"/><text x=\"{text}\" y=\"{below}\">{name}</text>\n"
+        "<path clip-path=\"url(#frame)\" {style} d=\"{path}\"/>\n\
+         <path {style} d=\"M{x} {y}H{end}\"/><text x=\"{text}\" y=\"{below}\">{name}</text>\n"
     )
 }
 

@@ -4,12 +4,14 @@ use crate::cli::table::{self, Align, dollars, grouped, printable};
 use crate::model::money::Usd;
 use crate::model::names::Route;
 use crate::model::tokens::TokenClass;
-use crate::plan::{FleetCost, Percentile, Plan, Quote, TrafficKey, TrafficPlan, UnitPrice};
+use crate::plan::{
+    FleetCost, Percentile, Plan, Quote, SizedFor, TrafficKey, TrafficPlan, UnitPrice,
+};
 
 const OPTIONS: [(&str, Align); 6] = [
     ("OPTION", Align::Left),
     ("USD", Align::Right),
-    ("TO ON DEMAND", Align::Right),
+    ("VS ON DEMAND", Align::Right),
     ("UNITS", Align::Right),
     ("PAYS FROM TOKENS/MIN", Align::Right),
     ("REMARK", Align::Left),
@@ -163,25 +165,31 @@ fn sizes(traffic: &TrafficPlan) -> String {
         let Some(fleet) = quote.cost.as_ref().ok().and_then(|cost| cost.fleet.as_ref()) else {
             continue;
         };
-        for size in &fleet.sizes {
-            let sized = &size.sized;
+        // Shares of minutes that take the same number of units are one row.
+        for same in fleet.sizes.chunk_by(|one, next| one.sized.units == next.sized.units) {
+            let Some(size) = same.last() else { continue };
             let share = match size.percentile {
                 Percentile::Max => "every minute".to_owned(),
                 percentile => format!("{} of minutes", percentile.as_str()),
             };
-            let (overflow, usd) = if size.is_priced {
-                (dollars(sized.overflow), dollars(sized.total()))
-            } else {
-                ("no price".to_owned(), "-".to_owned())
-            };
-            let (units, fixed) = (grouped(sized.units), dollars(sized.fixed));
-            rows.push(vec![share, quote.offer.title(), units, fixed, overflow, usd]);
+            rows.push(size_row(share, quote, size));
         }
     }
     if rows.is_empty() {
         return String::new();
     }
     format!("\n{}", table::table(&SIZES, &rows, 0))
+}
+
+fn size_row(share: String, quote: &Quote, size: &SizedFor) -> Vec<String> {
+    let sized = &size.sized;
+    let (overflow, usd) = if size.is_priced {
+        (dollars(sized.overflow), dollars(sized.total()))
+    } else {
+        ("no price".to_owned(), "-".to_owned())
+    };
+    let (units, fixed) = (grouped(sized.units), dollars(sized.fixed));
+    vec![share, quote.offer.title(), units, fixed, overflow, usd]
 }
 
 fn totals(plan: &Plan) -> String {
