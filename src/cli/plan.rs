@@ -93,15 +93,17 @@ fn read(
         let since = since.unwrap_or_else(|| until.plus(-SINCE_DEFAULT_MS));
         let horizons = ledger.horizons();
         let window = Window::of(since, until, &horizons);
-        let wanted: Vec<Option<Arc<SeriesKey>>> =
-            ledger.totals().map(|(_, key, _)| is_wanted(key).then(|| Arc::clone(key))).collect();
+        let keys: Vec<Arc<SeriesKey>> =
+            ledger.totals().map(|(_, key, _)| Arc::clone(key)).collect();
+        let wanted: Vec<bool> = keys.iter().map(|key| is_wanted(key)).collect();
         let mut gatherer = Gatherer::new(book, horizons, &settings.alternatives);
         for level in [Level::Day, Level::Hour, Level::Minute] {
             store.rows(level, window.from, window.to, |bucket, id, row| {
                 let place = usize::try_from(id.0).unwrap_or(usize::MAX);
-                match wanted.get(place) {
-                    Some(Some(key)) => gatherer.add(id, key, bucket, row),
-                    _ => gatherer.see(bucket),
+                match (keys.get(place), wanted.get(place)) {
+                    (Some(key), Some(true)) => gatherer.add(id, key, bucket, row),
+                    (Some(key), _) if key.item.is_empty() => gatherer.see(bucket),
+                    _ => {}
                 }
             })?;
         }

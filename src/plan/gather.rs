@@ -104,7 +104,7 @@ impl<'b> Gatherer<'b> {
         }
     }
 
-    /// Takes note that something was known at the time of a row, of whatever series.
+    /// Takes note that calls were known at the time of a row, whichever they were.
     pub fn see(&mut self, bucket: Bucket) {
         let start = bucket.start();
         self.first = Some(self.first.map_or(start, |first| first.min(start)));
@@ -113,12 +113,13 @@ impl<'b> Gatherer<'b> {
     /// Adds a row of the series `key`, whose number is `id`. Rows of [`Level::Ever`] have no date, and no place
     /// here.
     pub fn add(&mut self, id: SeriesId, key: &Arc<SeriesKey>, bucket: Bucket, row: &Row) {
-        self.see(bucket);
         if !key.item.is_empty() {
+            // What is paid by time may have begun long before the first call that is known.
             let name = (key.item.clone(), key.model.clone());
             *self.items.entry(name).or_default() += row.charge;
             return;
         }
+        self.see(bucket);
         let at = bucket.start();
         let id = usize::try_from(id.0).unwrap_or(usize::MAX);
         if self.series.len() <= id {

@@ -45,6 +45,14 @@ pub struct TrafficPlan {
     pub quotes: Vec<Quote>,
 }
 
+impl TrafficPlan {
+    /// Returns what an option costs, if that has a price.
+    pub fn usd(&self, offer: &Offer) -> Option<Usd> {
+        let quote = self.quotes.iter().find(|quote| quote.offer == *offer)?;
+        quote.cost.as_ref().ok().map(|cost| cost.usd)
+    }
+}
+
 /// What something that is not paid by token cost.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ItemCost {
@@ -97,7 +105,9 @@ pub struct Total {
     pub offer: Offer,
     /// Dollars of the traffic that has a price on it.
     pub usd: Usd,
-    /// How many kinds of traffic have one.
+    /// What the same traffic comes to on demand, as far as that has a price.
+    pub on_demand: Usd,
+    /// How many kinds of traffic have a price on it.
     pub priced: usize,
 }
 
@@ -106,11 +116,11 @@ impl Plan {
     pub fn totals(&self) -> Vec<Total> {
         let of = |tier| {
             let offer = Offer::Tier(tier);
-            let quotes = self.traffic.iter().flat_map(|one| &one.quotes);
-            let costs = quotes.filter(|quote| quote.offer == offer);
-            let mut total = Total { offer: offer.clone(), usd: Usd::ZERO, priced: 0 };
-            for cost in costs.filter_map(|quote| quote.cost.as_ref().ok()) {
-                total.usd += cost.usd;
+            let mut total = Total { offer, usd: Usd::ZERO, on_demand: Usd::ZERO, priced: 0 };
+            for traffic in &self.traffic {
+                let Some(usd) = traffic.usd(&total.offer) else { continue };
+                total.usd += usd;
+                total.on_demand += traffic.usd(&Offer::Tier(TIERS[0])).unwrap_or_default();
                 total.priced += 1;
             }
             total

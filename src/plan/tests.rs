@@ -288,6 +288,7 @@ fn what_ran_on_provisioned_throughput_is_priced_in_its_region_and_items_are_apar
     }
     let plan = Plan::of(gatherer, maker.window, &maker.book, &maker.settings, &[]);
     assert!(plan.traffic.is_empty());
+    assert_eq!(plan.window.from, maker.window.from);
     assert_eq!(plan.items[0].usd, dollars("126"));
 }
 

@@ -19,6 +19,7 @@ pub(super) fn object(plan: &Plan) -> Value {
         "totals": plan.totals().iter().map(|total| json!({
             "option": total.offer.kind(),
             "usd": (total.priced > 0).then(|| total.usd.to_string()),
+            "on_demand_usd": (total.priced > 0).then(|| total.on_demand.to_string()),
             "priced": total.priced,
             "of": plan.traffic.len(),
         })).collect::<Vec<_>>(),

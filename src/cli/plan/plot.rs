@@ -9,17 +9,19 @@ use crate::model::money::{PICODOLLARS_PER_USD, Usd};
 use crate::plan::{Curve, Percentile, Plan, Quote, TrafficPlan};
 
 const WIDTH: u64 = 1_000;
-const HEIGHT: u64 = 560;
+const HEIGHT: u64 = 572;
 const LEFT: u64 = 96;
-const TOP: u64 = 104;
+const TOP: u64 = 116;
 /// Size of the frame that the lines are in.
 const FRAME: (u64, u64) = (600, 380);
 /// Lines are drawn in so many steps at most.
 const STEPS_MAX: u64 = 400;
 /// The frame is made so many times as high as what is paid by the token, at most, for units to be in it.
 const HIGHER_MAX: i128 = 4;
-/// The frame is made so many times as wide as the busiest minute, at most, for a crossing to be in it.
-const WIDER_MAX: u64 = 30;
+/// The frame is made so many times as wide as the busiest minute, at most, for crossings to be in it: for all that
+/// are near, else for the nearest.
+const WIDER_FOR_ALL: u64 = 4;
+const WIDER_FOR_ONE: u64 = 30;
 /// Characters of a title or of a name in the legend.
 const TITLE_CHARS: usize = 100;
 const NAME_CHARS: usize = 30;
@@ -31,9 +33,9 @@ const COLOURS: usize = 8;
 const STYLE: &str = "\
 .paper{fill:#fff}text{fill:#1b1f24;font:13px system-ui,sans-serif}.title{font-size:17px;font-weight:600}\
 .soft{fill:#6a737d}.grid{stroke:#e3e6ea}.axis{stroke:#6a737d}.mark{stroke:#6a737d;stroke-dasharray:3 3}\
-.line{fill:none;stroke-width:2.2;stroke-linejoin:round}.c0{stroke:#0b6bcb}.c1{stroke:#b3541e}.c2{stroke:#1a7f4b}\
+.dot{fill:#1b1f24}.line{fill:none;stroke-width:2.2;stroke-linejoin:round}.c0{stroke:#0b6bcb}.c1{stroke:#b3541e}.c2{stroke:#1a7f4b}\
 .c3{stroke:#8a3ffc}.c4{stroke:#c2185b}.c5{stroke:#8a6d00}.c6{stroke:#00788a}.c7{stroke:#555e68}\
-@media (prefers-color-scheme:dark){.paper{fill:#0f1419}text{fill:#e6e9ed}.soft{fill:#9aa4af}.grid{stroke:#30363d}\
+@media (prefers-color-scheme:dark){.paper{fill:#0f1419}text,.dot{fill:#e6e9ed}.soft{fill:#9aa4af}.grid{stroke:#30363d}\
 .axis,.mark{stroke:#9aa4af}.c0{stroke:#6cb2ff}.c1{stroke:#ff9d66}.c2{stroke:#5fd394}.c3{stroke:#c4a0ff}\
 .c4{stroke:#ff85b0}.c5{stroke:#e6c34a}.c6{stroke:#5fd0e0}.c7{stroke:#b5bec8}}";
 
@@ -75,8 +77,11 @@ impl Scale {
         let busiest = minutes.tokens(Percentile::Max).unwrap_or(0);
         let busiest = busiest.max(minutes.longer_mean_max.unwrap_or(0)).max(10);
         let units = curves.iter().filter_map(|(quote, _)| quote.unit);
-        let crossings = units.filter_map(|unit| unit.break_even);
-        let crossing = crossings.filter(|load| *load <= busiest.saturating_mul(WIDER_MAX)).min();
+        let crossings: Vec<u64> = units.filter_map(|unit| unit.break_even).collect();
+        let within = |times: u64| {
+            crossings.iter().copied().filter(move |load| *load <= busiest.saturating_mul(times))
+        };
+        let crossing = within(WIDER_FOR_ALL).max().or_else(|| within(WIDER_FOR_ONE).min());
         let load = busiest.max(crossing.unwrap_or(0));
         let load = load.saturating_add(load / 6);
         let highest = |is_line: bool| {
@@ -204,10 +209,26 @@ fn line(place: usize, quote: &Quote, curve: &Curve, scale: &Scale) -> String {
     let (x, y) = (LEFT + FRAME.0 + 24, TOP + 14 + 22 * place as u64);
     let (end, text, below) = (x + 28, x + 36, y + 4);
     let style = format!("class=\"line c{colour}\" stroke-dasharray=\"{dashes}\"");
+    let crossing = crossing(quote, curve, scale).unwrap_or_default();
     format!(
         "<path clip-path=\"url(#frame)\" {style} d=\"{path}\"/>\n\
-         <path {style} d=\"M{x} {y}H{end}\"/><text x=\"{text}\" y=\"{below}\">{name}</text>\n"
+         <path {style} d=\"M{x} {y}H{end}\"/><text x=\"{text}\" y=\"{below}\">{name}</text>{crossing}\n"
     )
+}
+
+/// Returns a dot where units begin to pay, if that is in the frame and they can serve it.
+fn crossing(quote: &Quote, curve: &Curve, scale: &Scale) -> Option<String> {
+    let load = quote.unit?.break_even.filter(|load| *load <= scale.load)?;
+    let fleet = quote.cost.as_ref().ok()?.fleet.as_ref()?;
+    let month = curve.month(load);
+    if !fleet.can_pay(Some(load)) || month > scale.month {
+        return None;
+    }
+    let (x, y, exact) = (scale.x(load), scale.y(month), grouped(load));
+    Some(format!(
+        "<circle class=\"dot\" cx=\"{x}\" cy=\"{y}\" r=\"5\"><title>pays from {exact} tokens a minute \
+         on</title></circle>"
+    ))
 }
 
 fn path(curve: &Curve, scale: &Scale) -> String {

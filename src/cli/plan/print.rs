@@ -2,10 +2,10 @@
 
 use crate::cli::table::{self, Align, dollars, grouped, printable};
 use crate::model::money::Usd;
-use crate::model::names::Route;
+use crate::model::names::{Route, Tier};
 use crate::model::tokens::TokenClass;
 use crate::plan::{
-    FleetCost, Percentile, Plan, Quote, SizedFor, TrafficKey, TrafficPlan, UnitPrice,
+    FleetCost, Offer, Percentile, Plan, Quote, SizedFor, TrafficKey, TrafficPlan, UnitPrice,
 };
 
 const OPTIONS: [(&str, Align); 6] = [
@@ -24,8 +24,12 @@ const SIZES: [(&str, Align); 6] = [
     ("OVERFLOW USD", Align::Right),
     ("USD", Align::Right),
 ];
-const TOTALS: [(&str, Align); 3] =
-    [("ALL TRAFFIC", Align::Left), ("USD", Align::Right), ("HAS A PRICE", Align::Right)];
+const TOTALS: [(&str, Align); 4] = [
+    ("ALL TRAFFIC", Align::Left),
+    ("USD", Align::Right),
+    ("THE SAME ON DEMAND", Align::Right),
+    ("HAS A PRICE", Align::Right),
+];
 const ITEMS: [(&str, Align); 3] =
     [("PAID BESIDE ALL OF THIS", Align::Left), ("MODEL", Align::Left), ("USD", Align::Right)];
 /// Characters of a line of sentences.
@@ -102,10 +106,7 @@ fn facts(traffic: &TrafficPlan) -> String {
 }
 
 fn options(traffic: &TrafficPlan) -> String {
-    let on_demand = traffic.quotes.iter().find_map(|quote| {
-        let is_on_demand = quote.offer.kind() == "on_demand";
-        quote.cost.as_ref().ok().filter(|_| is_on_demand).map(|cost| cost.usd)
-    });
+    let on_demand = traffic.usd(&Offer::Tier(Tier::Standard));
     let rows: Vec<_> = traffic.quotes.iter().map(|quote| option(quote, on_demand)).collect();
     table::table(&OPTIONS, &rows, 0)
 }
@@ -198,12 +199,14 @@ fn totals(plan: &Plan) -> String {
         .totals()
         .into_iter()
         .map(|total| {
-            let usd = if total.priced == 0 { "-".to_owned() } else { dollars(total.usd) };
-            vec![total.offer.title(), usd, format!("{} of {of}", total.priced)]
+            let is_priced = total.priced > 0;
+            let usd = |usd| if is_priced { dollars(usd) } else { "-".to_owned() };
+            let cells = [usd(total.usd), usd(total.on_demand), format!("{} of {of}", total.priced)];
+            [total.offer.title()].into_iter().chain(cells).collect()
         })
         .collect();
     let booked: Usd = plan.traffic.iter().map(|traffic| traffic.booked).sum();
-    rows.insert(0, vec!["in the ledger".to_owned(), dollars(booked), String::new()]);
+    rows.insert(0, vec!["in the ledger".to_owned(), dollars(booked), String::new(), String::new()]);
     let mut text = format!("\n{}", table::table(&TOTALS, &rows, 0));
     if plan.without_tokens > 0 {
         let count = plan.without_tokens;
