@@ -15,31 +15,36 @@ from common import machine, running, work_folder
 from rss import CONFIG, MINUTE, ROUND, bedrock_line
 
 
+def year_of_rows(folder, series):
+    """Makes the ledger; returns it with its config and the number of its records."""
+    first = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=366)
+    hours = 365 * 24
+    piece = "".join(bedrock_line(number, series) for number in range(series))
+    with open(folder / "year.jsonl", "w", buffering=1 << 20) as file:
+        for hour in range(hours):
+            at = (first + datetime.timedelta(hours=hour)).strftime("%Y-%m-%dT%H:%M")
+            file.write(piece.replace(MINUTE, at).replace(ROUND, f"{hour:010d}"))
+    config = folder / "config.toml"
+    config.write_text(CONFIG.format(folder=folder))
+    with running(folder, config) as daemon:
+        daemon.wait_ready()
+        daemon.wait_requests(hours * series, pause=0.2)
+    return folder / "ledger", config, hours * series
+
+
 def main():
     series = int(sys.argv[1]) if len(sys.argv) > 1 else 50
     starts = int(sys.argv[2]) if len(sys.argv) > 2 else 5
-    first = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=366)
-    hours = 365 * 24
     with work_folder("startup") as folder:
-        piece = "".join(bedrock_line(number, series) for number in range(series))
-        with open(folder / "year.jsonl", "w", buffering=1 << 20) as file:
-            for hour in range(hours):
-                at = (first + datetime.timedelta(hours=hour)).strftime("%Y-%m-%dT%H:%M")
-                file.write(piece.replace(MINUTE, at).replace(ROUND, f"{hour:010d}"))
-        config = folder / "config.toml"
-        config.write_text(CONFIG.format(folder=folder))
-        with running(folder, config) as daemon:
-            daemon.wait_ready()
-            daemon.wait_requests(hours * series, pause=0.2)
-        ledger = folder / "ledger"
+        ledger, config, records = year_of_rows(folder, series)
         size = sum(path.stat().st_size for path in ledger.rglob("*") if path.is_file())
         times = []
         for _ in range(starts):
             with running(folder, config, ledger) as daemon:
                 times.append(daemon.wait_ready())
-                assert daemon.requests() == hours * series, "the ledger is not what it was"
+                assert daemon.requests() == records, "the ledger is not what it was"
     print(machine())
-    print(f"{hours * series} records over a year in {series} series, {size / 1e6:.1f} MB of ledger")
+    print(f"{records} records over a year in {series} series, {size / 1e6:.1f} MB of ledger")
     print(f"start to ready, {starts} starts: median {statistics.median(times) * 1000:.0f} ms, "
           f"slowest {max(times) * 1000:.0f} ms")
 

@@ -25,6 +25,7 @@ pub mod ledger;
 pub mod quota;
 pub mod budget;
 pub mod charge;
+pub mod plan;
 pub mod watch;
 pub mod secret;
 pub mod config;

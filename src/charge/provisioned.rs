@@ -117,17 +117,16 @@ impl Throughput {
         self.from <= at && self.to.is_none_or(|to| at < to)
     }
 
-    /// A price for the region wins over one whose source names no region (`*`).
     fn look_up(&self, book: &Book, term: Term) -> Result<Usd, NoHourPrice> {
-        let of_model = || {
-            let rows = book.hourly().iter();
-            rows.filter(|row| row.provider == PROVIDER_BEDROCK && row.model == self.model)
-        };
-        let find = |region: &str| of_model().find(|row| row.term == term && row.region == region);
-        if let Some(row) = find(&self.region).or_else(|| find("*")) {
+        let row = book.hourly_price(PROVIDER_BEDROCK, &self.model, &self.region, term);
+        if let Some(row) = row {
             return Ok(row.usd_per_hour);
         }
-        let rows = of_model().map(|row| format!("`{}` in `{}`", row.term.as_str(), row.region));
+        let of_model = book
+            .hourly()
+            .iter()
+            .filter(|row| row.provider == PROVIDER_BEDROCK && row.model == self.model);
+        let rows = of_model.map(|row| format!("`{}` in `{}`", row.term.as_str(), row.region));
         let known: Vec<String> = rows.collect();
         let known =
             if known.is_empty() { "none of that model".to_owned() } else { known.join(", ") };

@@ -54,6 +54,15 @@ pub enum Command {
         tollkeeper quota --ledger /var/lib/tollkeeper --at 2026-06-01T12:34:00Z\n\n\
         The last ten minutes before the newest record, or before `--at`, are explained.")]
     Quota(QuotaArgs),
+    /// Tell what the traffic in a ledger would have cost otherwise: batch, provisioned, another model
+    #[command(after_help = "Examples:\n  \
+        tollkeeper plan --config tollkeeper.toml\n  \
+        tollkeeper plan --ledger copy --since 7d --model '*claude*' --plot plan.svg\n  \
+        tollkeeper plan --config tollkeeper.toml --format json\n\n\
+        Capacities of model units, other models and machines are named in `[plan]` of the config. The\n\
+        ledger must not be in use: stop the daemon, or name a copy of its folder.\n\
+        Exit code: 0 with a plan, 1 if there are no tokens to plan with, 2 after an error.")]
+    Plan(PlanArgs),
     /// Check a config file or a ledger
     #[command(after_help = "Examples:\n  \
         tollkeeper check config tollkeeper.toml\n  \
@@ -128,6 +137,41 @@ pub struct QuotaArgs {
     /// How to print
     #[arg(long, value_enum, default_value_t = TextFormat::Text)]
     pub format: TextFormat,
+}
+
+/// `tollkeeper plan`.
+#[derive(Debug, clap::Args)]
+pub struct PlanArgs {
+    /// Take the ledger, prices, `[plan]` and `[[provisioned]]` from this config file
+    #[arg(long, value_name = "CONFIG.toml")]
+    pub config: Option<PathBuf>,
+    /// Folder of the ledger [default: `[ledger] dir` of the config]
+    #[arg(long, value_name = "DIR")]
+    pub ledger: Option<PathBuf>,
+    /// Traffic at or after this time: `30d` (ago), `2026-01-02` or RFC 3339 [default: 30 days before the end]
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// Traffic before this time [default: the newest record]
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+    /// Models: a glob over base model ids
+    #[arg(long, value_delimiter = ',', value_name = "GLOBS")]
+    pub model: Vec<String>,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = PlanFormat::Table)]
+    pub format: PlanFormat,
+    /// Also draw what a month costs against the load, of the traffic that costs most
+    #[arg(long, value_name = "FILE.svg")]
+    pub plot: Option<PathBuf>,
+}
+
+/// How a plan is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PlanFormat {
+    /// For people
+    Table,
+    /// One object
+    Json,
 }
 
 /// `tollkeeper scan`.

@@ -13,6 +13,7 @@ mod failure;
 mod find;
 mod input;
 mod manual;
+mod plan;
 mod quota;
 mod rules;
 mod run;
@@ -40,6 +41,7 @@ pub fn run(args: Args) -> Result<(), Failure> {
             CheckCommand::Ledger(args) => check::ledger(&args),
         },
         Command::Alert(args) => alert::alert(&args.command),
+        Command::Plan(args) => plan::plan(&args, clock::now()),
         Command::Quota(args) => quota::quota(&args, clock::now()),
         Command::Rules(args) => rules::rules(&args),
         Command::Reference => manual::reference(),

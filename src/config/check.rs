@@ -6,6 +6,7 @@ use super::budget;
 use super::charge;
 use super::conditions;
 use super::format;
+use super::plan;
 use super::problem::Problems;
 use super::quota;
 use super::route;
@@ -78,6 +79,7 @@ pub(super) fn read(reader: &Reader<'_>, folder: &Path) -> Option<Config> {
     let source_names: Vec<String> = sources.iter().map(|source| source.name.clone()).collect();
     let items = charge::read(&mut root, &shown.attributes, &source_names);
     charge::map_models(&root, &mut models, &items);
+    let plan = plan::read(&mut root);
     let mut alerts = root.section("alerts");
     let delivery = route::read(&mut alerts, folder);
     let rules = conditions::read(&mut alerts);
@@ -108,6 +110,7 @@ pub(super) fn read(reader: &Reader<'_>, folder: &Path) -> Option<Config> {
         budgets,
         provisioned: items.provisioned,
         fixed_costs: items.fixed_costs,
+        plan,
         rules,
         delivery,
     })

@@ -10,6 +10,7 @@ mod check;
 mod conditions;
 mod file_source;
 mod format;
+mod plan;
 mod problem;
 mod quota;
 mod reference;
@@ -79,6 +80,8 @@ pub struct Config {
     pub provisioned: Vec<Throughput>,
     /// What else is not paid by token.
     pub fixed_costs: Vec<Item>,
+    /// What `tollkeeper plan` compares.
+    pub plan: crate::plan::Settings,
     /// What is worth an alert.
     pub rules: Rules,
     /// Where alerts are sent.
@@ -127,6 +130,7 @@ impl Config {
             budgets: Vec::new(),
             provisioned: Vec::new(),
             fixed_costs: Vec::new(),
+            plan: crate::plan::Settings::default(),
             rules: Rules::default(),
             delivery: DeliveryConfig::default(),
         }

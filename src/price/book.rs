@@ -266,6 +266,23 @@ impl Book {
         &self.hourly
     }
 
+    /// Returns the price of a model unit: that of the region, else one whose source names no region (`*`).
+    pub fn hourly_price(
+        &self,
+        provider: &str,
+        model: &str,
+        region: &str,
+        term: Term,
+    ) -> Option<&Hourly> {
+        let find = |region: &str| {
+            self.hourly.iter().find(|row| {
+                (row.provider.as_str(), row.model.as_str(), row.region.as_str(), row.term)
+                    == (provider, model, region, term)
+            })
+        };
+        find(region).or_else(|| find("*"))
+    }
+
     /// Returns the prices that are not per token.
     pub fn units(&self) -> &[UnitPrice] {
         &self.units

@@ -40,6 +40,7 @@ mod incident;
 mod ledger;
 mod manual;
 mod metrics;
+mod plan;
 mod quota_limits;
 mod quotas;
 mod rotation;
