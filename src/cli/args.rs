@@ -8,6 +8,11 @@ use clap::{Parser, Subcommand, ValueEnum};
 /// Keeps the toll of every LLM call: tokens, dollars, throttles.
 #[derive(Debug, Parser)]
 #[command(name = "tollkeeper", version, about, max_term_width = 100)]
+#[command(after_help = "Examples:\n  \
+    tollkeeper doctor logs/*.jsonl*               what is in these logs?\n  \
+    tollkeeper scan logs/*.jsonl* --by principal  who spent what?\n  \
+    tollkeeper run tollkeeper.toml                keep watch, http://127.0.0.1:9478/metrics\n\n\
+    `tollkeeper COMMAND --help` has more of them.")]
 pub struct Args {
     /// What to do.
     #[command(subcommand)]
@@ -20,7 +25,8 @@ pub enum Command {
     /// Follow logs, keep the ledger, serve /metrics
     #[command(after_help = "Examples:\n  \
         tollkeeper run tollkeeper.toml\n  \
-        tollkeeper run '/var/log/bedrock/*.jsonl' --ledger /var/lib/tollkeeper")]
+        tollkeeper run '/var/log/bedrock/*.jsonl' --ledger /var/lib/tollkeeper\n  \
+        tollkeeper run tollkeeper.toml --listen 0.0.0.0:9478 --web.config.file web.yml")]
     Run(RunArgs),
     /// Read logs once and print tokens, dollars and throttles; keeps nothing
     #[command(after_help = "Examples:\n  \
@@ -58,8 +64,14 @@ pub enum Command {
         Exit code: 0 with a plan, 1 if there are no tokens to plan with, 2 after an error.")]
     Plan(PlanArgs),
     /// Check a config file or a ledger
+    #[command(after_help = "Examples:\n  \
+        tollkeeper check config tollkeeper.toml\n  \
+        tollkeeper check ledger /var/lib/tollkeeper")]
     Check(CheckArgs),
     /// Test the ways by which alerts are delivered
+    #[command(after_help = "Examples:\n  \
+        tollkeeper alert test --all --config tollkeeper.toml\n  \
+        tollkeeper alert replay 'logs/*.jsonl*' --config tollkeeper.toml")]
     Alert(AlertArgs),
     /// Print alert rules for Prometheus, for the budgets and the tuning of a config
     #[command(after_help = "Examples:\n  \
@@ -75,6 +87,22 @@ pub enum Command {
         tollkeeper simulate --from -1h --out - | tollkeeper scan -\n\n\
         The same seed, times and rate give the same bytes on every machine.")]
     Simulate(SimulateArgs),
+    /// Print a config with every key, what it takes and its default
+    #[command(after_help = "Examples:\n  \
+        tollkeeper reference | less\n  \
+        tollkeeper reference > tollkeeper.toml")]
+    Reference,
+    /// Print completions for a shell
+    #[command(after_help = "Examples:\n  \
+        tollkeeper completions bash > /etc/bash_completion.d/tollkeeper\n  \
+        tollkeeper completions zsh > \"${fpath[1]}/_tollkeeper\"\n  \
+        tollkeeper completions fish > ~/.config/fish/completions/tollkeeper.fish")]
+    Completions(CompletionsArgs),
+    /// Print the manual page, or write those of all commands
+    #[command(after_help = "Examples:\n  \
+        tollkeeper man | man -l -\n  \
+        tollkeeper man --out /usr/local/share/man/man1")]
+    Man(ManArgs),
 }
 
 /// `tollkeeper run`.
@@ -89,6 +117,9 @@ pub struct RunArgs {
     /// Address to serve on; port 0 takes a free one [default: `listen` of the config, else 127.0.0.1:9478]
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub listen: Option<SocketAddr>,
+    /// Certificates and users, in the format of other exporters [default: `[web] config_file` of the config]
+    #[arg(long = "web.config.file", alias = "web-config-file", value_name = "FILE")]
+    pub web_file: Option<PathBuf>,
 }
 
 /// `tollkeeper quota`.
@@ -167,7 +198,7 @@ pub struct ScanArgs {
     /// Decode with the plain decoder (`serde_json`): slower, for cross-checking the numbers
     #[arg(long)]
     pub plain: bool,
-    /// Take `[models]`, `[prices]` and `[[format]]` from this config file
+    /// Take `[models]`, `[[provisioned]]`, `[prices]` and `[[format]]` from this config file
     #[arg(long, value_name = "CONFIG.toml")]
     pub config: Option<PathBuf>,
 }
@@ -212,7 +243,7 @@ pub struct FindArgs {
     /// Threads to use [default: all cores]
     #[arg(long, value_name = "N")]
     pub threads: Option<std::num::NonZeroUsize>,
-    /// Take `[models]`, `[prices]` and `[[format]]` from this config file, and its sources' files if
+    /// Take `[models]`, `[[provisioned]]`, `[prices]` and `[[format]]` from this config file, and its sources' files if
     /// no file is named
     #[arg(long, value_name = "CONFIG.toml")]
     pub config: Option<PathBuf>,
@@ -224,7 +255,7 @@ pub struct DoctorArgs {
     /// Log files and globs, plain or gzip; `-` reads stdin
     #[arg(value_name = "FILES | -")]
     pub files: Vec<String>,
-    /// Take `[models]`, `[prices]` and `[[format]]` from this config file, and its sources' files if
+    /// Take `[models]`, `[[provisioned]]`, `[prices]` and `[[format]]` from this config file, and its sources' files if
     /// no file is named
     #[arg(long, value_name = "CONFIG.toml")]
     pub config: Option<PathBuf>,
@@ -428,11 +459,18 @@ pub struct CheckArgs {
 #[derive(Debug, Subcommand)]
 pub enum CheckCommand {
     /// Check a config file: every mistake with its place
+    #[command(after_help = "Examples:\n  \
+        tollkeeper check config tollkeeper.toml\n\n\
+        The web config file that it names is checked too. Exit code: 0 if all is well, 2 if not.")]
     Config {
         /// The file
         file: PathBuf,
     },
     /// Check that everything in a ledger belongs together (exit code 1 if not)
+    #[command(after_help = "Examples:\n  \
+        tollkeeper check ledger /var/lib/tollkeeper\n  \
+        tollkeeper check ledger /var/lib/tollkeeper --format json\n\n\
+        The daemon must not run on it. Exit code: 0 if all is well, 1 if not, 2 after an error.")]
     Ledger(CheckLedgerArgs),
 }
 
@@ -453,4 +491,20 @@ pub enum TextFormat {
     Text,
     /// One object
     Json,
+}
+
+/// `tollkeeper completions`.
+#[derive(Debug, clap::Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+/// `tollkeeper man`.
+#[derive(Debug, clap::Args)]
+pub struct ManArgs {
+    /// Folder to write a page for each command to
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
 }

@@ -12,6 +12,7 @@ use super::table::grouped;
 use crate::config::SETTINGS_DEFAULT;
 use crate::daemon::{self, OpenError, clock};
 use crate::ledger::state::Ledger;
+use crate::serve;
 use crate::store::ledger_store::Identity;
 use crate::store::sled::SledEngine;
 use crate::store::verify::{Report, verify};
@@ -20,10 +21,11 @@ use crate::store::{LedgerStore, StoreError};
 pub(super) fn config(file: &Path) -> Result<(), Failure> {
     let config = load_config(file)?;
     let book = daemon::load_book(&config.price_files)?;
-    let items = config.items(&book)?.len();
+    config.items(&book)?;
     let (limits, exports) = daemon::load_limits(&config.quota)?;
+    serve::read_file(&config.web)?;
     let mut text = format!(
-        "{}: {} source{}, {} mapped model{}, {} price file{}, {items} fixed cost{}, {} alert \
+        "{}: {} source{}, {} mapped model{}, {} price file{}, {} provisioned throughput{}, {} fixed cost{}, {} alert \
          route{}: ok\n",
         file.display(),
         config.sources.len(),
@@ -32,7 +34,10 @@ pub(super) fn config(file: &Path) -> Result<(), Failure> {
         plural(config.models.len()),
         config.price_files.len(),
         plural(config.price_files.len()),
-        plural(items),
+        config.provisioned.len(),
+        plural(config.provisioned.len()),
+        config.fixed_costs.len(),
+        plural(config.fixed_costs.len()),
         config.delivery.routes.len(),
         plural(config.delivery.routes.len()),
     );

@@ -12,6 +12,7 @@ mod doctor;
 mod failure;
 mod find;
 mod input;
+mod manual;
 mod plan;
 mod quota;
 mod rules;
@@ -43,6 +44,9 @@ pub fn run(args: Args) -> Result<(), Failure> {
         Command::Plan(args) => plan::plan(&args, clock::now()),
         Command::Quota(args) => quota::quota(&args, clock::now()),
         Command::Rules(args) => rules::rules(&args),
+        Command::Reference => manual::reference(),
+        Command::Completions(args) => manual::completions(args.shell),
+        Command::Man(args) => manual::man(args.out.as_deref()),
         Command::Simulate(args) => simulate::simulate(&args, clock::now),
     }
 }

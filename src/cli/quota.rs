@@ -5,6 +5,8 @@ mod print;
 use std::io::Write as _;
 use std::path::Path;
 
+use serde_json::Value;
+
 use super::args::{QuotaArgs, TextFormat};
 use super::check::open_as_it_is;
 use super::failure::Failure;
@@ -16,9 +18,10 @@ use crate::ledger::rollup::Level;
 use crate::ledger::state::Ledger;
 use crate::model::time::{DAY_MS, MINUTE_MS, UnixMillis};
 use crate::quota::limits::Limits;
-use crate::quota::tracker::{self, PoolStatus, Tracker};
-use crate::serve::quotas;
+use crate::quota::tracker::{self, Tracker};
+use crate::serve::api::quotas;
 use crate::store::{LedgerStore, StoreError};
+use crate::watch::evidence::{self, Evidence};
 use crate::watch::facts::Facts;
 use crate::watch::rules::LatencyLimit;
 
@@ -31,9 +34,8 @@ pub(super) fn quota(args: &QuotaArgs, now: UnixMillis) -> Result<(), Failure> {
         Failure::with_hint("no ledger is named", "give `--ledger DIR` or `--config FILE`")
     })?;
     let at = args.at.as_deref().map(|text| parse_time("--at", text, now)).transpose()?;
-    let (statuses, now) = statuses(dir, &limits, at)
+    let value = of_ledger(dir, &limits, at)
         .map_err(|source| daemon::OpenError::Store { dir: dir.to_owned(), source })?;
-    let value = quotas::quotas(&statuses, now);
     let text = match args.format {
         TextFormat::Json => format!("{value:#}\n"),
         TextFormat::Text => print::page(&value),
@@ -42,19 +44,19 @@ pub(super) fn quota(args: &QuotaArgs, now: UnixMillis) -> Result<(), Failure> {
 }
 
 /// Returns where pools stood at `at`, or after the newest record.
-fn statuses(
-    dir: &Path,
-    limits: &Limits,
-    at: Option<UnixMillis>,
-) -> Result<(Vec<PoolStatus>, UnixMillis), StoreError> {
+fn of_ledger(dir: &Path, limits: &Limits, at: Option<UnixMillis>) -> Result<Value, StoreError> {
     let (store, ledger) = open_as_it_is(dir)?;
     // The minute of the newest record is not over; as far as the ledger knows it is.
     let now = at.unwrap_or_else(|| ledger.newest().floor(MINUTE_MS).plus(MINUTE_MS));
-    let tracker = load(&store, &ledger, limits, now)?;
-    Ok((tracker.evaluate(limits, now), now))
+    let tracker = tracker(&store, &ledger, limits, now)?;
+    let evidence = evidence(&store, &ledger, now)?;
+    let to = tracker.last_minute(now).plus(MINUTE_MS);
+    let throttles: Vec<_> =
+        evidence::WINDOWS.iter().map(|&(_, ms)| evidence.sums(to, ms)).collect();
+    Ok(quotas::quotas(&tracker.evaluate(limits, now), &throttles, now))
 }
 
-fn load(
+fn tracker(
     store: &LedgerStore,
     ledger: &Ledger,
     limits: &Limits,
@@ -75,4 +77,23 @@ fn load(
         tracker.add_inflight(series, minute, inflight, limits, now);
     })?;
     Ok(tracker)
+}
+
+fn evidence(store: &LedgerStore, ledger: &Ledger, now: UnixMillis) -> Result<Evidence, StoreError> {
+    let mut evidence = Evidence::default();
+    let models: Vec<_> = ledger.totals().map(|(_, key, _)| key).collect();
+    let from = now.plus(-evidence::KEPT_MS);
+    store.rows(Level::Minute, from, now, |bucket, series, row| {
+        if let Some(key) = usize::try_from(series.0).ok().and_then(|place| models.get(place)) {
+            let facts = Facts::of(row, LatencyLimit::API_GATEWAY);
+            evidence.add_calls(&key.model, bucket.start(), &facts, now);
+        }
+    })?;
+    for (id, key, _) in ledger.signals() {
+        evidence.learn(id, key);
+    }
+    store.signal_rows(Level::Minute, from, now, |bucket, id, row| {
+        evidence.add_signal(id, bucket.start(), row.sum, now);
+    })?;
+    Ok(evidence)
 }

@@ -8,11 +8,14 @@ use crate::charge::Item;
 use crate::config::Config;
 use crate::ledger::alerts::Alerts;
 use crate::metrics::{Deliveries, Snapshot};
+use crate::serve::Lock;
 use crate::watch::lookout::Evaluation;
 
 /// Senders of what is published. Each reader sees the latest.
 #[derive(Clone)]
 pub(super) struct Published {
+    /// Who may come in.
+    pub(super) locks: watch::Sender<Arc<Lock>>,
     /// What the last commit left to be shown; nothing until the ledger is open.
     pub(super) snapshots: watch::Sender<Option<Arc<Snapshot>>>,
     /// What the last evaluation found.
@@ -24,9 +27,10 @@ pub(super) struct Published {
 }
 
 impl Published {
-    /// Returns senders of nothing yet.
-    pub(super) fn new() -> Self {
+    /// Returns senders of nothing yet but who may come in.
+    pub(super) fn new(lock: Arc<Lock>) -> Self {
         Self {
+            locks: watch::Sender::new(lock),
             snapshots: watch::Sender::new(None),
             evaluations: watch::Sender::default(),
             alerts: watch::Sender::default(),

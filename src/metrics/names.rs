@@ -232,6 +232,8 @@ metrics! {
         "Calls throttled in the last ten minutes, by the limit that they ran into and how sure that is.";
     THROTTLE_RATIO = GAUGE "tollkeeper_throttle_ratio"
         "Share of throttled calls over a window of event time, by the log that says so. The same calls may be in several logs, so never add them; 0 in an invocation log is no proof.";
+    RETRY_AMPLIFICATION = GAUGE "tollkeeper_retry_amplification_ratio"
+        "Attempts for each call that applications log, over a window of event time: 1 without retries. Only retries that errors tell of are known.";
     ALERTS_FIRING = GAUGE "tollkeeper_alerts_firing"
         "Alerts that fire.";
     ALERT_DELIVERIES = COUNTER "tollkeeper_alert_deliveries_total"

@@ -11,7 +11,7 @@ use crate::model::series::PROVIDER_BEDROCK;
 use crate::quota::explain::{Confidence, Reason};
 use crate::quota::kind::QuotaKind;
 use crate::quota::tracker::PoolStatus;
-use crate::watch::evidence::WINDOWS;
+use crate::watch::evidence::{Source, WINDOWS};
 use crate::watch::lookout::Evaluation;
 
 /// Returns where quotas stand.
@@ -64,14 +64,19 @@ pub(super) fn quotas(evaluation: &Evaluation) -> Vec<MetricFamily> {
 /// Returns the ratio of throttled calls, by the log that says so.
 pub(super) fn throttles(evaluation: &Evaluation) -> Vec<MetricFamily> {
     let mut ratio = Family::new(names::THROTTLE_RATIO);
+    let mut amplification = Family::new(names::RETRY_AMPLIFICATION);
     for ((window, _), sums) in WINDOWS.iter().zip(&evaluation.throttles) {
         for ((model, source), tally) in sums {
             let labels =
                 [("model", model.as_str()), ("window", window), ("source", source.as_str())];
             ratio.add(&[], &labels, share(tally.throttled, tally.calls));
+            if let (Source::ApplicationLog, Some(attempts)) = (source, tally.amplification()) {
+                let labels = [("model", model.as_str()), ("window", window)];
+                amplification.add(&[], &labels, attempts);
+            }
         }
     }
-    ratio.finish().into_iter().collect()
+    [ratio, amplification].into_iter().filter_map(Family::finish).collect()
 }
 
 fn labels(status: &PoolStatus) -> [LabelPair; 5] {

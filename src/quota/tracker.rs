@@ -77,7 +77,8 @@ pub struct Tracker {
     pools: BTreeMap<Arc<Pool>, Known>,
     members: BTreeMap<SeriesId, Member>,
     refused: u64,
-    newest: UnixMillis,
+    /// The newest minute with calls, by account: their clocks may differ.
+    newest: BTreeMap<String, UnixMillis>,
 }
 
 impl Known {
@@ -114,11 +115,11 @@ impl Tracker {
     /// Adds what calls of a series used in a bucket.
     pub fn add_row(&mut self, series: SeriesId, bucket: Bucket, part: &QuotaPart, now: UnixMillis) {
         let start = bucket.start();
-        self.newest = self.newest.max(start.min(now));
         if start < now.floor(DAY_MS).plus(-DAY_MS) {
             return;
         }
         let Some(member) = self.members.get_mut(&series) else { return };
+        note(&mut self.newest, &member.pool.account, start.min(now));
         let Some(known) = self.pools.get_mut(&member.pool) else { return };
         let sums = known.days.entry(start.floor(DAY_MS)).or_default();
         sums.0 += part.input;
@@ -137,11 +138,11 @@ impl Tracker {
         limits: &Limits,
         now: UnixMillis,
     ) {
-        self.newest = self.newest.max(minute.min(now));
         if minute < now.plus(-KEPT_MS) {
             return;
         }
         let Some(member) = self.members.get_mut(&series) else { return };
+        note(&mut self.newest, &member.pool.account, minute.min(now));
         let Some(known) = self.pools.get_mut(&member.pool) else { return };
         known.flow.add(minute, inflight, toll(limits, &member.pool, minute));
         member.minutes.entry(minute).or_default().merge(inflight);
@@ -150,7 +151,8 @@ impl Tracker {
     /// Forgets what is too old to matter at `now`. A clock that jumps ahead makes nothing old that is newer
     /// than the newest row.
     pub fn settle(&mut self, now: UnixMillis) {
-        let believed = now.min(self.newest.plus(STALE_MS));
+        let newest = self.newest.values().max().copied().unwrap_or(now);
+        let believed = now.min(newest.plus(STALE_MS));
         let from = believed.plus(-KEPT_MS).floor(MINUTE_MS);
         let day = believed.floor(DAY_MS).plus(-DAY_MS);
         for known in self.pools.values_mut() {
@@ -165,17 +167,19 @@ impl Tracker {
 
     /// Returns the last full minute at `now`: of the records where they come late, of the clock where none come.
     pub fn last_minute(&self, now: UnixMillis) -> UnixMillis {
-        let newest = if now.0 - self.newest.0 > STALE_MS { now } else { self.newest.min(now) };
-        newest.floor(MINUTE_MS).plus(-MINUTE_MS)
+        last_minute(self.newest.values().max().copied(), now)
     }
 
     /// Returns where all pools stand that were used today or in the last minutes.
     pub fn evaluate(&self, limits: &Limits, now: UnixMillis) -> Vec<PoolStatus> {
-        let minute = self.last_minute(now);
         let used = self.pools.iter().filter(|(_, known)| {
             !known.flow.is_empty() || known.days.contains_key(&now.floor(DAY_MS))
         });
-        used.map(|(pool, known)| self.status(pool, known, limits, minute, now)).collect()
+        let status = |(pool, known): (&Arc<Pool>, &Known)| {
+            let minute = last_minute(self.newest.get(&pool.account).copied(), now);
+            self.status(pool, known, limits, minute, now)
+        };
+        used.map(status).collect()
     }
 
     fn status(
@@ -256,6 +260,20 @@ impl Tracker {
     }
 }
 
+fn note(newest: &mut BTreeMap<String, UnixMillis>, account: &str, at: UnixMillis) {
+    match newest.get_mut(account) {
+        Some(known) => *known = at.max(*known),
+        None => {
+            newest.insert(account.to_owned(), at);
+        }
+    }
+}
+
+fn last_minute(newest: Option<UnixMillis>, now: UnixMillis) -> UnixMillis {
+    let recent = newest.filter(|newest| now.0 - newest.0 <= STALE_MS);
+    recent.map_or(now, |newest| newest.min(now)).floor(MINUTE_MS).plus(-MINUTE_MS)
+}
+
 /// Returns what tokens of a pool's model take at `at`.
 pub fn toll(limits: &Limits, pool: &Pool, at: UnixMillis) -> Toll {
     Toll {
@@ -270,5 +288,119 @@ pub fn limits_of(limits: &Limits, pool: &Pool) -> PoolLimits {
         tokens_per_minute: limits.get(pool, QuotaKind::TokensPerMinute),
         tokens_per_day: limits.get(pool, QuotaKind::TokensPerDay),
         requests_per_minute: limits.get(pool, QuotaKind::RequestsPerMinute),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::inflight::{Load, Settled};
+    use crate::ledger::rollup::HourCuts;
+    use crate::model::names::{Route, Tier};
+    use crate::model::series::{ContextBand, PROVIDER_BEDROCK};
+    use crate::model::time::HOUR_MS;
+
+    const NOW: UnixMillis = UnixMillis(20_000 * DAY_MS + 12 * HOUR_MS);
+
+    fn key(account: &str, principal: &str) -> SeriesKey {
+        SeriesKey {
+            provider: PROVIDER_BEDROCK.to_owned(),
+            account: account.to_owned(),
+            region: "us-east-1".to_owned(),
+            model: "amazon.nova-pro-v1:0".to_owned(),
+            route: Route::Geo,
+            geo: "us".to_owned(),
+            tier: Tier::Standard,
+            principal: principal.to_owned(),
+            attributes: Vec::new(),
+            context: ContextBand(0),
+            item: String::new(),
+        }
+    }
+
+    /// One call of a thousand tokens, three seconds long.
+    fn call() -> Inflight {
+        let load = Load { calls: 1, unset: 0, input: 1_000, max_tokens: 5_000 };
+        let settled = Settled { input: 1_000, output: 100 };
+        Inflight {
+            opened: vec![(10, load)],
+            closed: vec![(13, load, settled)],
+            ..Inflight::default()
+        }
+    }
+
+    fn add(tracker: &mut Tracker, series: u32, minute: UnixMillis, limits: &Limits) {
+        let bucket = Bucket::holding(Level::Minute, minute, HourCuts::default());
+        let part = QuotaPart { input: 1_000, output: 100, ..QuotaPart::default() };
+        tracker.add_row(SeriesId(series), bucket, &part, NOW);
+        tracker.add_inflight(SeriesId(series), minute, &call(), limits, NOW);
+    }
+
+    /// Each account's last minute is that of its own records, so one whose clock is behind, or whose log comes late,
+    /// is not taken for idle.
+    #[test]
+    fn clocks_of_accounts_may_differ() {
+        let limits = Limits::shipped().unwrap();
+        let mut tracker = Tracker::default();
+        for (series, account) in [(0, "1"), (1, "2"), (2, "3")] {
+            tracker.learn(SeriesId(series), &key(account, "role/a"));
+        }
+        let minutes = |back: i64| NOW.plus(-back * MINUTE_MS);
+        for (series, back) in [(0, 1), (1, 9), (2, 1)] {
+            add(&mut tracker, series, minutes(back), &limits);
+            add(&mut tracker, series, minutes(back - 1), &limits);
+        }
+        // One is ahead by half an hour: its minutes are not over, and count as the present one.
+        add(&mut tracker, 2, minutes(-30), &limits);
+        let found = tracker.evaluate(&limits, NOW);
+        let used: Vec<_> = found
+            .iter()
+            .map(|status| (&*status.pool.account, status.minute.minute, status.minute.settled))
+            .collect();
+        assert_eq!(
+            used,
+            [("1", minutes(1), 1_100), ("2", minutes(9), 1_100), ("3", minutes(1), 1_100)]
+        );
+        let days = found.iter().map(|status| status.quotas[1].used).collect::<Vec<_>>();
+        assert_eq!(days, [2_200, 2_200, 3_300]);
+    }
+
+    #[test]
+    fn the_order_of_what_is_added_and_what_is_forgotten_change_nothing() {
+        let limits = Limits::shipped().unwrap();
+        let build = |reverse: bool, settle: bool| {
+            let mut tracker = Tracker::default();
+            tracker.learn(SeriesId(0), &key("1", "role/a"));
+            tracker.learn(SeriesId(1), &key("1", "role/b"));
+            let mut rows: Vec<(u32, i64)> =
+                (0..40).flat_map(|back| [(0, back), (1, back)]).collect();
+            if reverse {
+                rows.reverse();
+            }
+            for (series, back) in rows {
+                add(&mut tracker, series, NOW.plus(-back * MINUTE_MS), &limits);
+            }
+            if settle {
+                tracker.settle(NOW);
+            }
+            tracker.evaluate(&limits, NOW)
+        };
+        let plain = build(false, false);
+        assert_eq!(plain.len(), 1);
+        assert_eq!((plain[0].minute.settled, plain[0].minute.reserved_peak), (2_200, 12_000));
+        assert_eq!(plain, build(true, false));
+        assert_eq!(plain, build(true, true));
+    }
+
+    #[test]
+    fn a_pool_without_calls_is_idle_and_not_full() {
+        let limits = Limits::shipped().unwrap();
+        let mut tracker = Tracker::default();
+        tracker.learn(SeriesId(0), &key("1", "role/a"));
+        add(&mut tracker, 0, NOW.plus(-2 * MINUTE_MS), &limits);
+        let later = NOW.plus(20 * MINUTE_MS);
+        let found = tracker.evaluate(&limits, later);
+        assert_eq!(found[0].minute.settled, 0);
+        assert_eq!(found[0].quotas[0].headroom, Some(1.0));
     }
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use super::facts::Facts;
 use crate::ledger::signals::SignalId;
+use crate::model::money::Usd;
 use crate::model::names::names;
 use crate::model::signal::{Signal, SignalKey};
 use crate::model::time::{HOUR_MS, MINUTE_MS, UnixMillis};
@@ -30,16 +31,44 @@ names! {
     }
 }
 
-/// Throttled calls, and all of them.
+/// What one log says of calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Throttled calls.
     pub throttled: u64,
-    /// All calls, the throttled ones too.
+    /// All calls that the log has, the throttled ones too.
     pub calls: u64,
+    /// Retries that errors of failed calls tell of, which the log does not have one by one.
+    pub retries: u64,
+    /// Failed calls that came after the last retry.
+    pub retries_exhausted: u64,
+    /// Cost of the tokens of calls that failed.
+    pub wasted: Usd,
 }
 
-type ByModel = BTreeMap<(String, Source), Tally>;
+impl Tally {
+    /// Returns how many attempts a call took, on average: 1 without retries; none without calls.
+    #[expect(
+        clippy::float_arithmetic,
+        clippy::cast_precision_loss,
+        reason = "a ratio, for a person to read"
+    )]
+    pub fn amplification(&self) -> Option<f64> {
+        let attempts = self.calls.saturating_add(self.retries);
+        (self.calls > 0).then(|| attempts as f64 / self.calls as f64)
+    }
+
+    fn add(&mut self, more: &Self) {
+        self.throttled += more.throttled;
+        self.calls += more.calls;
+        self.retries += more.retries;
+        self.retries_exhausted += more.retries_exhausted;
+        self.wasted += more.wasted;
+    }
+}
+
+/// Sums by model and source.
+pub type ByModel = BTreeMap<(String, Source), Tally>;
 
 /// Throttled calls of the last hour by minute, model and source.
 #[derive(Debug, Default)]
@@ -74,7 +103,8 @@ impl Evidence {
     /// Adds values of a signal.
     pub fn add_signal(&mut self, id: SignalId, minute: UnixMillis, calls: u64, now: UnixMillis) {
         let Some((model, source, is_throttled)) = self.signals.get(&id) else { return };
-        let tally = Tally { throttled: if *is_throttled { calls } else { 0 }, calls };
+        let throttled = if *is_throttled { calls } else { 0 };
+        let tally = Tally { throttled, calls, ..Tally::default() };
         let key = (model.clone(), *source);
         self.add(key, minute, tally, now);
     }
@@ -82,17 +112,22 @@ impl Evidence {
     /// Adds calls.
     pub fn add_calls(&mut self, model: &str, minute: UnixMillis, facts: &Facts, now: UnixMillis) {
         let [calls, throttled] = facts.application.map(u64::from);
-        let all = Tally { throttled: facts.throttled.into(), calls: facts.calls.into() };
-        let service = Tally {
-            throttled: all.throttled.saturating_sub(throttled),
-            calls: all.calls.saturating_sub(calls),
+        let application = Tally {
+            throttled,
+            calls,
+            // Only applications tell of retries; what a service answered it logs one by one.
+            retries: facts.retries.into(),
+            retries_exhausted: facts.retries_exhausted.into(),
+            // Failed calls with tokens are mostly those of the service's log.
+            wasted: if calls == u64::from(facts.calls) { facts.wasted } else { Usd::ZERO },
         };
-        self.add(
-            (model.to_owned(), Source::ApplicationLog),
-            minute,
-            Tally { throttled, calls },
-            now,
-        );
+        let service = Tally {
+            throttled: u64::from(facts.throttled).saturating_sub(throttled),
+            calls: u64::from(facts.calls).saturating_sub(calls),
+            wasted: Usd(facts.wasted.0 - application.wasted.0),
+            ..Tally::default()
+        };
+        self.add((model.to_owned(), Source::ApplicationLog), minute, application, now);
         self.add((model.to_owned(), Source::InvocationLog), minute, service, now);
     }
 
@@ -100,9 +135,7 @@ impl Evidence {
         if more.calls == 0 || minute < now.plus(-KEPT_MS) {
             return;
         }
-        let sums = self.minutes.entry(minute).or_default().entry(key).or_default();
-        sums.throttled += more.throttled;
-        sums.calls += more.calls;
+        self.minutes.entry(minute).or_default().entry(key).or_default().add(&more);
     }
 
     /// Forgets minutes that no window reaches at `now`.
@@ -114,9 +147,7 @@ impl Evidence {
     pub fn sums(&self, to: UnixMillis, window_ms: i64) -> ByModel {
         let mut sums = ByModel::new();
         for (key, tally) in self.minutes.range(to.plus(-window_ms)..to).flat_map(|(_, by)| by) {
-            let sum = sums.entry(key.clone()).or_default();
-            sum.throttled += tally.throttled;
-            sum.calls += tally.calls;
+            sums.entry(key.clone()).or_default().add(tally);
         }
         sums
     }

@@ -36,6 +36,8 @@ pub struct Facts {
     pub slow: u32,
     /// Retries that errors tell of.
     pub retries: u32,
+    /// Failed calls that came after the last retry.
+    pub retries_exhausted: u32,
     /// Input tokens, all input classes summed.
     pub input_tokens: u64,
     /// Input tokens read from a cache.
@@ -46,6 +48,8 @@ pub struct Facts {
     pub unpriced_tokens: u64,
     /// Cost of priced tokens.
     pub cost: Usd,
+    /// Cost of the tokens of calls that failed, a part of `cost`.
+    pub wasted: Usd,
     /// What is paid by time, bytes or calls.
     pub charge: Usd,
     /// What applications claim as cost.
@@ -75,11 +79,13 @@ impl Facts {
             timed: small(row.durations.total()),
             slow: small(slow.map(|(_, calls)| calls).sum()),
             retries: small(row.retries),
+            retries_exhausted: small(row.retries_exhausted),
             input_tokens: row.tokens.total_input(),
             cached_tokens: row.tokens.get(TokenClass::CacheRead),
             output_tokens: row.tokens.get(TokenClass::Output),
             unpriced_tokens: row.unpriced.total(),
             cost: row.cost.0.into_iter().sum(),
+            wasted: row.wasted_cost,
             charge: row.charge,
             reported: row.reported_cost,
             basis: row.reported_basis,
@@ -120,6 +126,7 @@ impl Facts {
             (&mut self.timed, other.timed),
             (&mut self.slow, other.slow),
             (&mut self.retries, other.retries),
+            (&mut self.retries_exhausted, other.retries_exhausted),
         ];
         let arrays = self.application.iter_mut().zip(other.application);
         let arrays = arrays.chain(self.told.iter_mut().zip(other.told));
@@ -131,6 +138,7 @@ impl Facts {
         self.output_tokens += other.output_tokens;
         self.unpriced_tokens += other.unpriced_tokens;
         self.cost += other.cost;
+        self.wasted += other.wasted;
         self.charge += other.charge;
         self.reported += other.reported;
         self.basis += other.basis;

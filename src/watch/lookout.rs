@@ -74,7 +74,7 @@ pub struct Evaluation {
     /// Where the pools of quotas stand.
     pub pools: Vec<PoolStatus>,
     /// Throttled calls by model and the log that says so, for each of [`evidence::WINDOWS`].
-    pub throttles: Vec<BTreeMap<(String, evidence::Source), evidence::Tally>>,
+    pub throttles: Vec<evidence::ByModel>,
     /// Rows of subjects whose history is not kept, since there are too many.
     pub uncompared: u64,
     /// Series whose value shares the part `other` of a divided budget, by place of the budget.
@@ -221,10 +221,7 @@ impl Lookout {
         }
     }
 
-    fn throttles(
-        &self,
-        now: UnixMillis,
-    ) -> Vec<BTreeMap<(String, evidence::Source), evidence::Tally>> {
+    fn throttles(&self, now: UnixMillis) -> Vec<evidence::ByModel> {
         let to = self.quotas.last_minute(now).plus(MINUTE_MS);
         evidence::WINDOWS.iter().map(|&(_, ms)| self.evidence.sums(to, ms)).collect()
     }

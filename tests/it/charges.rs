@@ -114,7 +114,7 @@ fn hours_are_charged_to_the_minute_over_kills_and_reloads() {
         if round == 2 {
             daemon.signal("HUP");
             wait_until(SOON, "the reload", || {
-                daemon.stderr().contains("quota files reloaded").then_some(())
+                daemon.stderr().contains("web files reloaded").then_some(())
             });
         }
         let scrape = daemon.scrape();
@@ -272,5 +272,11 @@ fn a_price_that_the_book_does_not_have_stops_the_start_and_the_reload() {
     config(&work, &provisioned(now() - 3_600, "term = \"6_months\""));
     let output = output_of(&["check".as_ref(), "config".as_ref(), right.as_os_str()]);
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success() && said.contains("1 fixed cost,"), "{said}");
+    assert!(
+        output.status.success() && said.contains("1 provisioned throughput, 0 fixed costs,"),
+        "{said}"
+    );
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/fixed-costs.toml");
+    let output = output_of(&["check".as_ref(), "config".as_ref(), example.as_os_str()]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }

@@ -33,7 +33,44 @@ pub(super) fn page(value: &Value) -> String {
     for pool in pools {
         page.push_str(&throttles(pool));
     }
+    page.push_str(&logs(value));
     page
+}
+
+/// Returns what each log says of throttled calls in the last hour. Logs tell of the same calls, so there is no sum.
+fn logs(value: &Value) -> String {
+    let hour = list(value, "logs").iter().filter(|log| text(log, "window") == "1h");
+    let rows: Vec<Vec<String>> = hour.map(log_row).collect();
+    if rows.is_empty() {
+        return String::new();
+    }
+    let header = [
+        ("MODEL", Align::Left),
+        ("SAYS", Align::Left),
+        ("CALLS", Align::Right),
+        ("THROTTLED", Align::Right),
+        ("RETRIES", Align::Right),
+        ("GAVE UP", Align::Right),
+        ("ATTEMPTS A CALL", Align::Right),
+        ("WASTED USD", Align::Right),
+    ];
+    format!("\nthe last hour, by the log that says so\n\n{}", table::table(&header, &rows, 0))
+}
+
+fn log_row(log: &Value) -> Vec<String> {
+    let number = |key: &str| grouped(log.get(key).and_then(Value::as_u64).unwrap_or(0));
+    let attempts = log.get("retry_amplification_ratio").and_then(Value::as_f64);
+    let attempts = attempts.map_or_else(String::new, |attempts| format!("{attempts:.2}"));
+    vec![
+        text(log, "model"),
+        text(log, "source").replace('_', " "),
+        number("requests"),
+        number("throttled_requests"),
+        number("retries"),
+        number("retries_exhausted"),
+        attempts,
+        text(log, "wasted_cost_usd"),
+    ]
 }
 
 /// Returns the smallest part that any limit of a pool leaves.

@@ -6,11 +6,35 @@ use crate::model::time::UnixMillis;
 use crate::quota::explain::{Explanation, Holder};
 use crate::quota::status::QuotaStatus;
 use crate::quota::tracker::PoolStatus;
+use crate::watch::evidence::{ByModel, Source, Tally, WINDOWS};
 use crate::watch::throttle::sentence;
 
-/// Returns where pools stand at `now`.
-pub fn quotas(pools: &[PoolStatus], now: UnixMillis) -> Value {
-    json!({ "at": now.second_text(), "pools": pools.iter().map(pool).collect::<Vec<_>>() })
+/// Returns where pools stand at `now`, and what each log says of throttled calls in each of [`WINDOWS`].
+pub fn quotas(pools: &[PoolStatus], throttles: &[ByModel], now: UnixMillis) -> Value {
+    let logs = WINDOWS.iter().zip(throttles).flat_map(|((window, _), by_model)| {
+        by_model.iter().map(move |((model, source), tally)| log(window, model, *source, tally))
+    });
+    json!({
+        "at": now.second_text(),
+        "pools": pools.iter().map(pool).collect::<Vec<_>>(),
+        "logs": logs.collect::<Vec<_>>(),
+    })
+}
+
+fn log(window: &str, model: &str, source: Source, tally: &Tally) -> Value {
+    // A log of the service has each attempt by itself.
+    let attempts = tally.amplification().filter(|_| source == Source::ApplicationLog);
+    json!({
+        "window": window,
+        "model": model,
+        "source": source.as_str(),
+        "requests": tally.calls,
+        "throttled_requests": tally.throttled,
+        "retries": tally.retries,
+        "retries_exhausted": tally.retries_exhausted,
+        "retry_amplification_ratio": attempts,
+        "wasted_cost_usd": tally.wasted.to_string(),
+    })
 }
 
 fn pool(status: &PoolStatus) -> Value {
