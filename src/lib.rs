@@ -25,6 +25,7 @@ pub mod ledger;
 pub mod quota;
 pub mod budget;
 pub mod watch;
+pub mod query;
 pub mod config;
 pub mod store;
 pub mod source;

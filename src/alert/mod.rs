@@ -13,7 +13,7 @@ mod retry;
 mod route;
 mod secret;
 
-pub use client::TlsError;
+pub use client::{TlsError, connector};
 pub use delivery::{Deliverer, Settled, Wiring};
 pub use message::Links;
 pub use retry::AttemptResult;

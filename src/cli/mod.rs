@@ -7,11 +7,14 @@
 mod alert;
 mod allocator;
 pub mod args;
+mod ask;
 mod check;
 mod doctor;
+mod export;
 mod failure;
 mod find;
 mod input;
+mod report;
 mod rules;
 mod run;
 mod scan;
@@ -33,6 +36,8 @@ pub fn run(args: Args) -> Result<(), Failure> {
         Command::Scan(args) => scan::scan(&args),
         Command::Find(args) => find::find(&args, clock::now()),
         Command::Doctor(args) => doctor::doctor(&args),
+        Command::Report(args) => report::report(&args),
+        Command::Export(args) => export::export(&args.command),
         Command::Check(args) => match args.command {
             CheckCommand::Config { file } => check::config(&file),
             CheckCommand::Ledger(args) => check::ledger(&args),

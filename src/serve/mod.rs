@@ -4,6 +4,7 @@
 //! from the snapshot that the last commit published.
 
 mod gate;
+pub mod usage;
 
 use std::convert::Infallible;
 use std::future::Future;
