@@ -15,8 +15,8 @@
 //! 4. A record has no body field: prompts never leave `decode` (checked by `tests/it/canary.rs`).
 //!    `find --show-body` prints the line itself, to a terminal only (checked by `tests/it/find.rs`).
 //! 5. A batch of lines is accepted only where the stored position ends (`model::span`).
-//! 6. Secrets of alert routes are read from files and the environment, and shown nowhere
-//!    (`alert::Secret`; checked by `tests/it/alert_test.rs`).
+//! 6. Secrets are read from files and the environment, and shown nowhere (`secret::Secret`; checked by
+//!    `tests/it/alert_test.rs` and `tests/it/doors_secrets.rs`).
 
 pub mod model;
 pub mod decode;
@@ -26,6 +26,7 @@ pub mod quota;
 pub mod budget;
 pub mod watch;
 pub mod query;
+pub mod secret;
 pub mod config;
 pub mod store;
 pub mod source;

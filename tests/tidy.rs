@@ -18,8 +18,8 @@ use std::path::{Path, PathBuf};
 
 /// The modules in the order in which they may name each other: each one uses only those before it.
 const LAYERS: &[&str] = &[
-    "model", "decode", "price", "ledger", "quota", "budget", "watch", "query", "config", "store",
-    "source", "metrics", "serve", "alert", "daemon", "cli",
+    "model", "decode", "price", "ledger", "quota", "budget", "watch", "query", "secret", "config",
+    "store", "source", "metrics", "serve", "alert", "daemon", "cli",
 ];
 /// How many of [`LAYERS`] are the core.
 const CORE_LAYERS: usize = 8;
@@ -51,6 +51,7 @@ const PROPER_NAMES: &[&str] = &[
     "TOML",
     "CSV",
     "TLS",
+    "YAML",
     "SIGHUP",
     "SIGTERM",
     "RFC",

@@ -1,8 +1,8 @@
 //! Delivery: what is in the committed outbox reaches the receivers, at least once and in order.
 //!
 //! `route` makes a configured route ready, `delivery` runs a task for each, `retry` says when to try again,
-//! `message` words what a person reads, `receiver` knows the receivers' APIs, `client` speaks HTTP, `secret`
-//! holds what must not be shown. It may use the core, `config` and `metrics`. It must never write to the
+//! `message` words what a person reads, `receiver` knows the receivers' APIs, `client` speaks HTTP.
+//! It may use the core, `config` and `metrics`. It must never write to the
 //! ledger: it is given what is committed, and reports what arrived. It must never show a secret.
 
 mod client;
@@ -11,11 +11,9 @@ mod message;
 mod receiver;
 mod retry;
 mod route;
-mod secret;
 
 pub use client::{TlsError, connector};
 pub use delivery::{Deliverer, Settled, Wiring};
 pub use message::Links;
 pub use retry::AttemptResult;
 pub use route::{Attempt, Route, RouteError, RouteErrors, prepare};
-pub use secret::{ReadEnvironment, Secret, SecretError};

@@ -11,10 +11,10 @@ use super::message::{Links, Told, one_line};
 use super::receiver::stdout::{NotWritten, Stdout};
 use super::receiver::{Credentials, alertmanager, pagerduty, slack, stdout, webhook};
 use super::retry::{AttemptResult, retry_after};
-use super::secret::{ReadEnvironment, Secret, SecretError};
 use crate::config::route::{DeliveryConfig, Place, ReceiverConfig, RouteConfig, check_url};
 use crate::model::alert::Notice;
 use crate::model::time::UnixMillis;
+use crate::secret::{ReadEnvironment, Secret, SecretError};
 
 /// Most characters of an answer that are shown.
 const EXCERPT_CHARS_MAX: usize = 200;

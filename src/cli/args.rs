@@ -8,6 +8,11 @@ use clap::{Parser, Subcommand, ValueEnum};
 /// Keeps the toll of every LLM call: tokens, dollars, throttles.
 #[derive(Debug, Parser)]
 #[command(name = "tollkeeper", version, about, max_term_width = 100)]
+#[command(after_help = "Examples:\n  \
+    tollkeeper doctor logs/*.jsonl*               what is in these logs?\n  \
+    tollkeeper scan logs/*.jsonl* --by principal  who spent what?\n  \
+    tollkeeper run tollkeeper.toml                keep watch, http://127.0.0.1:9478/metrics\n\n\
+    `tollkeeper COMMAND --help` has more of them.")]
 pub struct Args {
     /// What to do.
     #[command(subcommand)]
@@ -20,7 +25,8 @@ pub enum Command {
     /// Follow logs, keep the ledger, serve /metrics
     #[command(after_help = "Examples:\n  \
         tollkeeper run tollkeeper.toml\n  \
-        tollkeeper run '/var/log/bedrock/*.jsonl' --ledger /var/lib/tollkeeper")]
+        tollkeeper run '/var/log/bedrock/*.jsonl' --ledger /var/lib/tollkeeper\n  \
+        tollkeeper run tollkeeper.toml --listen 0.0.0.0:9478 --web.config.file web.yml")]
     Run(RunArgs),
     /// Read logs once and print tokens, dollars and throttles; keeps nothing
     #[command(after_help = "Examples:\n  \
@@ -50,11 +56,32 @@ pub enum Command {
         tollkeeper report --where principal=role/search --where 'model=!amazon.*' --top 5\n\n\
         While a daemon has the ledger open, the daemon is asked.")]
     Report(ReportArgs),
-    /// Write the ledger's history for other programs: FOCUS, OpenMetrics
+    /// Watch on a terminal what a running daemon sees spent: by minute, budgets, callers, throttles
+    #[command(after_help = "Examples:\n  \
+        tollkeeper top --config tollkeeper.toml\n  \
+        tollkeeper top --url http://127.0.0.1:9478\n\n\
+        It looks every two seconds; q quits.")]
+    Top(TopArgs),
+    /// Write the ledger's history for other programs, as FOCUS or as metrics
+    #[command(after_help = "Examples:\n  \
+        tollkeeper export focus --since 2026-11 --until 2026-12 > november.csv\n  \
+        tollkeeper export openmetrics --since 90d > history.om")]
     Export(ExportArgs),
+    /// Show what calls take of AWS's quotas, and why calls were throttled
+    #[command(after_help = "Examples:\n  \
+        tollkeeper quota --config tollkeeper.toml\n  \
+        tollkeeper quota --ledger /var/lib/tollkeeper --at 2026-06-01T12:34:00Z\n\n\
+        The last ten minutes before the newest record, or before `--at`, are explained.")]
+    Quota(QuotaArgs),
     /// Check a config file or a ledger
+    #[command(after_help = "Examples:\n  \
+        tollkeeper check config tollkeeper.toml\n  \
+        tollkeeper check ledger /var/lib/tollkeeper")]
     Check(CheckArgs),
     /// Test the ways by which alerts are delivered
+    #[command(after_help = "Examples:\n  \
+        tollkeeper alert test --all --config tollkeeper.toml\n  \
+        tollkeeper alert replay 'logs/*.jsonl*' --config tollkeeper.toml")]
     Alert(AlertArgs),
     /// Print alert rules for Prometheus, for the budgets and the tuning of a config
     #[command(after_help = "Examples:\n  \
@@ -70,6 +97,22 @@ pub enum Command {
         tollkeeper simulate --from -1h --out - | tollkeeper scan -\n\n\
         The same seed, times and rate give the same bytes on every machine.")]
     Simulate(SimulateArgs),
+    /// Print a config with every key, what it takes and its default
+    #[command(after_help = "Examples:\n  \
+        tollkeeper reference | less\n  \
+        tollkeeper reference > tollkeeper.toml")]
+    Reference,
+    /// Print completions for a shell
+    #[command(after_help = "Examples:\n  \
+        tollkeeper completions bash > /etc/bash_completion.d/tollkeeper\n  \
+        tollkeeper completions zsh > \"${fpath[1]}/_tollkeeper\"\n  \
+        tollkeeper completions fish > ~/.config/fish/completions/tollkeeper.fish")]
+    Completions(CompletionsArgs),
+    /// Print the manual page, or write those of all commands
+    #[command(after_help = "Examples:\n  \
+        tollkeeper man | man -l -\n  \
+        tollkeeper man --out /usr/local/share/man/man1")]
+    Man(ManArgs),
 }
 
 /// `tollkeeper run`.
@@ -84,6 +127,26 @@ pub struct RunArgs {
     /// Address to serve on; port 0 takes a free one [default: `listen` of the config, else 127.0.0.1:9478]
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub listen: Option<SocketAddr>,
+    /// Certificates and users, in the format of other exporters [default: `[web] config_file` of the config]
+    #[arg(long = "web.config.file", alias = "web-config-file", value_name = "FILE")]
+    pub web_file: Option<PathBuf>,
+}
+
+/// `tollkeeper quota`.
+#[derive(Debug, clap::Args)]
+pub struct QuotaArgs {
+    /// Take the ledger and `[quota]` from this config file
+    #[arg(long, value_name = "CONFIG.toml")]
+    pub config: Option<PathBuf>,
+    /// Folder of the ledger [default: `[ledger] dir` of the config]
+    #[arg(long, value_name = "DIR")]
+    pub ledger: Option<PathBuf>,
+    /// The time to look at [default: that of the newest record]
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<String>,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = TextFormat::Text)]
+    pub format: TextFormat,
 }
 
 /// `tollkeeper scan`.
@@ -126,6 +189,23 @@ pub struct AskArgs {
     pub ledger: Option<PathBuf>,
     /// Ask this daemon rather than a ledger
     #[arg(long, conflicts_with = "ledger", value_name = "http://HOST:PORT")]
+    pub url: Option<String>,
+    /// Send the token in this file to the daemon
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// Trust the authorities in this file when the daemon is asked by https
+    #[arg(long, value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
+}
+
+/// `tollkeeper top`.
+#[derive(Debug, clap::Args)]
+pub struct TopArgs {
+    /// The config, which names where the daemon listens [default: tollkeeper.toml, if it is here]
+    #[arg(long, value_name = "CONFIG.toml")]
+    pub config: Option<PathBuf>,
+    /// The daemon
+    #[arg(long, value_name = "http://HOST:PORT")]
     pub url: Option<String>,
     /// Send the token in this file to the daemon
     #[arg(long, value_name = "FILE")]
@@ -540,11 +620,18 @@ pub struct CheckArgs {
 #[derive(Debug, Subcommand)]
 pub enum CheckCommand {
     /// Check a config file: every mistake with its place
+    #[command(after_help = "Examples:\n  \
+        tollkeeper check config tollkeeper.toml\n\n\
+        The web config file that it names is checked too. Exit code: 0 if all is well, 2 if not.")]
     Config {
         /// The file
         file: PathBuf,
     },
     /// Check that everything in a ledger belongs together (exit code 1 if not)
+    #[command(after_help = "Examples:\n  \
+        tollkeeper check ledger /var/lib/tollkeeper\n  \
+        tollkeeper check ledger /var/lib/tollkeeper --format json\n\n\
+        The daemon must not run on it. Exit code: 0 if all is well, 1 if not, 2 after an error.")]
     Ledger(CheckLedgerArgs),
 }
 
@@ -565,4 +652,20 @@ pub enum TextFormat {
     Text,
     /// One object
     Json,
+}
+
+/// `tollkeeper completions`.
+#[derive(Debug, clap::Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+/// `tollkeeper man`.
+#[derive(Debug, clap::Args)]
+pub struct ManArgs {
+    /// Folder to write a page for each command to
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
 }

@@ -6,16 +6,15 @@ mod remote;
 use std::path::{Path, PathBuf};
 
 use super::args::AskArgs;
+use super::check::open_as_it_is;
 use super::failure::Failure;
 use super::run::load_config;
-use crate::config::{LEDGER_DIR_DEFAULT, LISTEN_DEFAULT, SETTINGS_DEFAULT};
+use crate::config::{Config, LEDGER_DIR_DEFAULT, LISTEN_DEFAULT};
 use crate::daemon::{OpenError, clock};
 use crate::query::{Answer, Parameters, Question, Refusal};
-use crate::store::ledger_store::Identity;
-use crate::store::sled::SledEngine;
 use crate::store::{LedgerStore, StoreError, UsageError};
 
-use self::remote::Remote;
+pub(super) use self::remote::Remote;
 
 /// The config that is taken if none is named.
 const CONFIG_DEFAULT: &str = "tollkeeper.toml";
@@ -37,23 +36,18 @@ impl Source {
         if let Some(url) = &args.url {
             return Ok(Self::Daemon(Remote::new(url, args)?));
         }
-        let named = args.config.as_deref();
         // Who names a ledger does not mean the config that happens to be here.
-        let around = || {
-            let here = Path::new(CONFIG_DEFAULT);
-            (args.ledger.is_none() && here.is_file()).then_some(here)
+        let config = match (&args.config, &args.ledger) {
+            (None, Some(_)) => None,
+            (named, _) => config_or_here(named.as_deref())?,
         };
-        let config = named.or_else(around).map(load_config).transpose()?;
         let of_config = || config.as_ref().map(|config| config.ledger_dir.clone());
         let dir = args.ledger.clone().or_else(of_config);
         let dir = dir.unwrap_or_else(|| PathBuf::from(LEDGER_DIR_DEFAULT));
-        match open(&dir) {
-            Ok(store) => Ok(Self::Ledger(Box::new(store))),
+        match open_as_it_is(&dir) {
+            Ok((store, _)) => Ok(Self::Ledger(Box::new(store))),
             Err(StoreError::Locked { .. }) => {
-                let listen = config.map_or_else(
-                    || LISTEN_DEFAULT.to_owned(),
-                    |config| remote::reachable(config.listen).to_string(),
-                );
+                let listen = listen_of(config.as_ref());
                 Ok(Self::Daemon(Remote::new(&format!("http://{listen}"), args)?.instead_of(&dir)))
             }
             Err(source) => Err(OpenError::Store { dir, source }.into()),
@@ -73,6 +67,21 @@ impl Source {
             }
         }
     }
+}
+
+/// Reads the config that is named, or the one that is here.
+fn config_or_here(named: Option<&Path>) -> Result<Option<Config>, Failure> {
+    let here = Path::new(CONFIG_DEFAULT);
+    let chosen = named.or_else(|| here.is_file().then_some(here));
+    Ok(chosen.map(load_config).transpose()?)
+}
+
+/// Returns the address at which the daemon of a config is reached.
+fn listen_of(config: Option<&Config>) -> String {
+    config.map_or_else(
+        || LISTEN_DEFAULT.to_owned(),
+        |config| remote::reachable(config.listen).to_string(),
+    )
 }
 
 /// Why there is no answer.
@@ -97,14 +106,4 @@ impl From<AskError> for Failure {
             AskError::Failed(failure) => failure,
         }
     }
-}
-
-/// Opens a ledger as it is: nothing is made anew or moved aside.
-fn open(dir: &Path) -> Result<LedgerStore, StoreError> {
-    if !dir.join("db").exists() {
-        return Err(StoreError::Missing { dir: dir.to_owned() });
-    }
-    let engine = SledEngine::open(dir)?;
-    let fresh = Identity { seed: 0, created: clock::now() };
-    Ok(LedgerStore::open(Box::new(engine), SETTINGS_DEFAULT, fresh)?.0)
 }

@@ -12,6 +12,7 @@ use super::table::grouped;
 use crate::config::SETTINGS_DEFAULT;
 use crate::daemon::{self, OpenError, clock};
 use crate::ledger::state::Ledger;
+use crate::serve;
 use crate::store::ledger_store::Identity;
 use crate::store::sled::SledEngine;
 use crate::store::verify::{Report, verify};
@@ -21,6 +22,7 @@ pub(super) fn config(file: &Path) -> Result<(), Failure> {
     let config = load_config(file)?;
     let book = daemon::load_book(&config.price_files)?;
     let (limits, exports) = daemon::load_limits(&config.quota)?;
+    serve::read_file(&config.web)?;
     let mut text = format!(
         "{}: {} source{}, {} mapped model{}, {} price file{}, {} alert \
          route{}: ok\n",
@@ -64,16 +66,20 @@ pub(super) fn ledger(args: &CheckLedgerArgs) -> Result<(), Failure> {
     }
 }
 
-/// Opens the ledger as it is: nothing is made anew or moved aside.
 fn examine(dir: &Path) -> Result<(Ledger, Report), StoreError> {
+    let (store, ledger) = open_as_it_is(dir)?;
+    let report = verify(&store, &ledger)?;
+    Ok((ledger, report))
+}
+
+/// Opens the ledger as it is: nothing is made anew or moved aside.
+pub(super) fn open_as_it_is(dir: &Path) -> Result<(LedgerStore, Ledger), StoreError> {
     if !dir.join("db").exists() {
         return Err(StoreError::Missing { dir: dir.to_owned() });
     }
     let engine = SledEngine::open(dir)?;
     let fresh = Identity { seed: 0, created: clock::now() };
-    let (store, ledger) = LedgerStore::open(Box::new(engine), SETTINGS_DEFAULT, fresh)?;
-    let report = verify(&store, &ledger)?;
-    Ok((ledger, report))
+    LedgerStore::open(Box::new(engine), SETTINGS_DEFAULT, fresh)
 }
 
 fn text(ledger: &Ledger, report: &Report) -> String {

@@ -11,6 +11,7 @@ use std::io::{IsTerminal as _, Write as _};
 
 use indicatif::ProgressBar;
 
+pub(super) use self::criteria::parse_time;
 use self::criteria::{Criteria, Memo, Verdict};
 use self::matches::Matches;
 use super::args::{FindArgs, Format};

@@ -14,12 +14,15 @@ mod export;
 mod failure;
 mod find;
 mod input;
+mod manual;
+mod quota;
 mod report;
 mod rules;
 mod run;
 mod scan;
 mod simulate;
 mod table;
+mod top;
 
 pub use failure::Failure;
 
@@ -37,13 +40,18 @@ pub fn run(args: Args) -> Result<(), Failure> {
         Command::Find(args) => find::find(&args, clock::now()),
         Command::Doctor(args) => doctor::doctor(&args),
         Command::Report(args) => report::report(&args),
+        Command::Top(args) => top::top(&args),
         Command::Export(args) => export::export(&args.command),
         Command::Check(args) => match args.command {
             CheckCommand::Config { file } => check::config(&file),
             CheckCommand::Ledger(args) => check::ledger(&args),
         },
         Command::Alert(args) => alert::alert(&args.command),
+        Command::Quota(args) => quota::quota(&args, clock::now()),
         Command::Rules(args) => rules::rules(&args),
+        Command::Reference => manual::reference(),
+        Command::Completions(args) => manual::completions(args.shell),
+        Command::Man(args) => manual::man(args.out.as_deref()),
         Command::Simulate(args) => simulate::simulate(&args, clock::now),
     }
 }

@@ -48,6 +48,9 @@ fn config_of(args: &RunArgs) -> Result<Config, ConfigError> {
     if let Some(listen) = args.listen {
         config.listen = listen;
     }
+    if let Some(file) = &args.web_file {
+        config.web.file = Some(file.clone());
+    }
     Ok(config)
 }
 

@@ -9,6 +9,7 @@ use super::problem::Problems;
 use super::quota;
 use super::route;
 use super::section::{Reader, Section};
+use super::web;
 use super::{
     Config, FileSourceConfig, LEDGER_DIR_DEFAULT, LISTEN_DEFAULT, Labels, SETTINGS_DEFAULT,
 };
@@ -37,12 +38,13 @@ impl Config {
     }
 }
 
-fn read(reader: &Reader<'_>, folder: &Path) -> Option<Config> {
+pub(super) fn read(reader: &Reader<'_>, folder: &Path) -> Option<Config> {
     let mut root = reader.root();
     let listen =
         root.parsed("listen", "an address such as `127.0.0.1:9478`", |text| text.parse().ok());
     let workers = root.number("workers", 0..=WORKERS_MAX).unwrap_or(0);
 
+    let web = web::read(&mut root, folder);
     let mut ledger = root.section("ledger");
     let dir = ledger.text("dir").unwrap_or_else(|| LEDGER_DIR_DEFAULT.to_owned());
     let retention = read_retention(&mut ledger);
@@ -81,6 +83,7 @@ fn read(reader: &Reader<'_>, folder: &Path) -> Option<Config> {
     let defaults = SETTINGS_DEFAULT;
     Some(Config {
         listen: listen.or_else(|| LISTEN_DEFAULT.parse().ok())?,
+        web,
         ledger_dir: folder.join(dir),
         ledger: Settings {
             retention,

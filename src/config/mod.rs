@@ -1,6 +1,7 @@
 //! The config file: TOML text to checked settings, with every problem at once.
 //!
-//! `section` reads tables and notes what is wrong where; `check` knows the keys. It may use the
+//! `section` reads tables and notes what is wrong where; `check` knows the keys. `yaml` and `web_file` do the
+//! same for the file of users and certificates, which others write in YAML. It may use the
 //! core. It must never start or open anything, and never print: problems are values.
 
 mod budget;
@@ -10,8 +11,13 @@ mod file_source;
 mod format;
 mod problem;
 mod quota;
+mod reference;
 pub mod route;
+mod secret_keys;
 mod section;
+pub mod web;
+pub mod web_file;
+mod yaml;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -22,8 +28,10 @@ pub(crate) use check::label_name;
 pub use file_source::FileSourceConfig;
 pub use problem::{Problem, Problems};
 pub use quota::QuotaConfig;
+pub use reference::reference;
 pub use route::DeliveryConfig;
 pub(crate) use section::parse_duration_ms;
+pub use web::WebConfig;
 
 use crate::budget::plan::Budget;
 use crate::ledger::rollup::{HourCuts, Retention};
@@ -42,6 +50,8 @@ pub const LEDGER_DIR_DEFAULT: &str = "tollkeeper-ledger";
 pub struct Config {
     /// Address of the HTTP server.
     pub listen: SocketAddr,
+    /// Who may come in.
+    pub web: WebConfig,
     /// Folder of the ledger.
     pub ledger_dir: PathBuf,
     /// Limits of the ledger.
@@ -97,6 +107,7 @@ impl Config {
     pub fn for_files(include: Vec<String>, listen: SocketAddr) -> Self {
         Self {
             listen,
+            web: WebConfig::default(),
             ledger_dir: PathBuf::from(LEDGER_DIR_DEFAULT),
             ledger: SETTINGS_DEFAULT,
             sources: vec![FileSourceConfig::new("files", include)],

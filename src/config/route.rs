@@ -1,13 +1,14 @@
 //! `[[alerts.route]]`: where alerts are sent, and which of them. Secrets are named here, never held.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 
 use hyper::Uri;
 
+use super::secret_keys::{SecretKeys, keys, read_required, read_secret};
 use super::section::Section;
 use crate::model::alert::{AlertName, Severity};
 use crate::model::time::{DAY_MS, HOUR_MS, MINUTE_MS};
+use crate::secret::SecretSource;
 
 /// Most routes of a config: each has a task and a connection of its own.
 const ROUTES_MAX: usize = 32;
@@ -103,15 +104,6 @@ pub enum Place {
     Secret(SecretSource),
 }
 
-/// Where a secret is kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SecretSource {
-    /// In a file; a line feed at its end does not belong to it.
-    File(PathBuf),
-    /// In an environment variable.
-    Env(String),
-}
-
 /// How to log in at a receiver.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Login {
@@ -136,15 +128,6 @@ impl Default for DeliveryConfig {
             dashboard_url: None,
             runbook_url: None,
             give_up_after_ms: GIVE_UP_AFTER_MS,
-        }
-    }
-}
-
-impl fmt::Display for SecretSource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::File(path) => write!(f, "the file `{}`", path.display()),
-            Self::Env(name) => write!(f, "the environment variable `{name}`"),
         }
     }
 }
@@ -295,57 +278,11 @@ fn read_receiver(section: &mut Section<'_, '_>, folder: &Path) -> Option<Receive
     })
 }
 
-/// The keys under which a secret may be named, and those under which it must not be written.
-struct SecretKeys {
-    plain: &'static str,
-    file: &'static str,
-    env: &'static str,
-}
-
-const fn keys(plain: &'static str, file: &'static str, env: &'static str) -> SecretKeys {
-    SecretKeys { plain, file, env }
-}
-
 const URL: SecretKeys = keys("url", "url_file", "url_env");
 const ROUTING_KEY: SecretKeys = keys("routing_key", "routing_key_file", "routing_key_env");
 const SECRET: SecretKeys = keys("secret", "secret_file", "secret_env");
 const BEARER: SecretKeys = keys("bearer_token", "bearer_token_file", "bearer_token_env");
 const PASSWORD: SecretKeys = keys("password", "password_file", "password_env");
-
-fn read_secret(
-    section: &mut Section<'_, '_>,
-    folder: &Path,
-    keys: &SecretKeys,
-) -> Option<SecretSource> {
-    let SecretKeys { plain, file, env } = keys;
-    section.refuse(
-        plain,
-        &format!(
-            "this is a secret and does not belong in the config; write it to a file that `{file}` names, or to an \
-             environment variable that `{env}` names"
-        ),
-    );
-    let found_file = section.text(file).map(|path| SecretSource::File(folder.join(path)));
-    let allowed = "the name of an environment variable: letters, digits and `_`, no digit first";
-    let found_env = section.parsed(env, allowed, |text| {
-        let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        let starts_well = text.starts_with(|c: char| !c.is_ascii_digit());
-        (starts_well && text.chars().all(is_name)).then(|| SecretSource::Env(text.to_owned()))
-    });
-    if found_file.is_some() && found_env.is_some() {
-        section.report(format!("found both `{file}` and `{env}`, expected one of them"));
-    }
-    found_file.or(found_env)
-}
-
-fn read_required(section: &mut Section<'_, '_>, folder: &Path, keys: &SecretKeys) -> SecretSource {
-    let is_there = [keys.plain, keys.file, keys.env].iter().any(|key| section.has(key));
-    let found = read_secret(section, folder, keys);
-    if !is_there {
-        section.report(format!("`{}` or `{}` is missing", keys.file, keys.env));
-    }
-    found.unwrap_or_else(|| SecretSource::Env(String::new()))
-}
 
 fn read_place(section: &mut Section<'_, '_>, folder: &Path, default: Option<&str>) -> Place {
     let is_there = [URL.plain, URL.file, URL.env].iter().any(|key| section.has(key));

@@ -149,7 +149,7 @@ fn every_mistake_is_told_with_its_place_and_no_secret() {
         ),
         (
             "kind = \"webhook\"\nurl_env = \"1 X\"",
-            "alerts.route[0].url_env: found `1 X`, expected the name of an environment variable",
+            "alerts.route[0].url_env: expected the name of an environment variable",
         ),
         ("kind = \"stdout\"\nurl_file = \"x\"", "url_file: there is no such key"),
         ("kind = \"stdout\"\ntimeout = \"1h\"", "found `1h`, expected a duration from `100ms`"),

@@ -15,6 +15,8 @@ pub(super) struct Reader<'i> {
     file: String,
     text: &'i str,
     problems: RefCell<Vec<Problem>>,
+    /// Every key that was asked for, with what it takes; for the reference.
+    asked: RefCell<Vec<(String, String)>>,
     is_whole: Cell<bool>,
 }
 
@@ -30,7 +32,8 @@ pub(super) struct Section<'r, 'i> {
 impl<'i> Reader<'i> {
     pub(super) fn new(file: &str, text: &'i str) -> Self {
         let problems = RefCell::default();
-        Self { file: file.to_owned(), text, problems, is_whole: Cell::new(true) }
+        let asked = RefCell::default();
+        Self { file: file.to_owned(), text, problems, asked, is_whole: Cell::new(true) }
     }
 
     /// Parses the file; a syntax error is a problem, and what could be read is still checked.
@@ -62,6 +65,11 @@ impl<'i> Reader<'i> {
         self.problems.borrow_mut().push(problem);
     }
 
+    /// Returns every key that was asked for, without numbers of tables, and what it takes.
+    pub(super) fn asked(&self) -> Vec<(String, String)> {
+        self.asked.borrow().clone()
+    }
+
     pub(super) fn into_problems(self) -> Vec<Problem> {
         let mut problems = self.problems.into_inner();
         problems.sort_by_key(|problem| (problem.line, problem.column));
@@ -79,8 +87,12 @@ impl<'r, 'i> Section<'r, 'i> {
         if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
     }
 
-    fn take(&mut self, key: &'static str) -> Option<Spanned<DeValue<'i>>> {
+    /// Takes the value of a key, which is known from now on and takes what `takes` says.
+    fn take(&mut self, key: &'static str, takes: &str) -> Option<Spanned<DeValue<'i>>> {
         self.known.push(key);
+        let parts = self.path.split('.').map(|part| part.split('[').next().unwrap_or_default());
+        let path: Vec<&str> = parts.filter(|part| !part.is_empty()).chain([key]).collect();
+        self.reader.asked.borrow_mut().push((path.join("."), takes.to_owned()));
         self.table.remove(key)
     }
 
@@ -110,7 +122,7 @@ impl<'r, 'i> Section<'r, 'i> {
         allowed: &str,
         parse: impl Fn(&str) -> Option<T>,
     ) -> Option<T> {
-        let value = self.take(key)?;
+        let value = self.take(key, allowed)?;
         let Some(text) = value.get_ref().as_str() else {
             self.wrong_type(key, &value, allowed);
             return None;
@@ -130,7 +142,7 @@ impl<'r, 'i> Section<'r, 'i> {
         allowed: &str,
         parse: impl Fn(&str) -> Result<T, String>,
     ) -> Option<T> {
-        let value = self.take(key)?;
+        let value = self.take(key, allowed)?;
         let text = match value.get_ref() {
             DeValue::String(text) => text.as_ref(),
             DeValue::Integer(number) if number.radix() == 10 => number.as_str(),
@@ -156,7 +168,7 @@ impl<'r, 'i> Section<'r, 'i> {
         key: &'static str,
         parse: impl Fn(&str) -> Result<T, String>,
     ) -> Option<T> {
-        let value = self.take(key)?;
+        let value = self.take(key, "a text")?;
         let Some(text) = value.get_ref().as_str() else {
             self.wrong_type(key, &value, "a text that is not empty");
             return None;
@@ -185,8 +197,8 @@ impl<'r, 'i> Section<'r, 'i> {
 
     /// Reads a whole number within `range`.
     pub(super) fn number(&mut self, key: &'static str, range: RangeInclusive<u64>) -> Option<u64> {
-        let value = self.take(key)?;
         let allowed = format!("a whole number from {} to {}", range.start(), range.end());
+        let value = self.take(key, &allowed)?;
         let Some(integer) = value.get_ref().as_integer() else {
             self.wrong_type(key, &value, &allowed);
             return None;
@@ -202,7 +214,7 @@ impl<'r, 'i> Section<'r, 'i> {
 
     /// Reads `true` or `false`.
     pub(super) fn flag(&mut self, key: &'static str) -> Option<bool> {
-        let value = self.take(key)?;
+        let value = self.take(key, "`true` or `false`")?;
         let flag = value.get_ref().as_bool();
         if flag.is_none() {
             self.wrong_type(key, &value, "`true` or `false`");
@@ -238,7 +250,7 @@ impl<'r, 'i> Section<'r, 'i> {
         allowed: &str,
         parse: impl Fn(&str) -> Option<T>,
     ) -> Option<Vec<T>> {
-        let value = self.take(key)?;
+        let value = self.take(key, &format!("a list of texts, each {allowed}"))?;
         let Some(items) = value.get_ref().as_array() else {
             self.wrong_type(key, &value, "a list of texts, for example `[\"a\", \"b\"]`");
             return None;
@@ -265,7 +277,9 @@ impl<'r, 'i> Section<'r, 'i> {
         valid: impl Fn(&str) -> bool,
     ) -> BTreeMap<String, String> {
         let mut map = BTreeMap::new();
-        let Some(value) = self.take(key) else { return map };
+        let Some(value) = self.take(key, &format!("a table; each value is {allowed}")) else {
+            return map;
+        };
         let Some(table) = value.get_ref().as_table() else {
             self.wrong_type(key, &value, "a table");
             return map;
@@ -295,7 +309,9 @@ impl<'r, 'i> Section<'r, 'i> {
     ) -> Vec<(String, Vec<String>)> {
         let allowed = "a text or a list of texts, for example `[\"a\", \"b\"]`, not an empty one";
         let mut lists = Vec::new();
-        let Some(value) = self.take(key) else { return lists };
+        let Some(value) = self.take(key, &format!("a table; each value is {allowed}")) else {
+            return lists;
+        };
         let Some(table) = value.get_ref().as_table() else {
             self.wrong_type(key, &value, "a table");
             return lists;
@@ -326,7 +342,7 @@ impl<'r, 'i> Section<'r, 'i> {
     /// Opens a table; a missing one reads as empty.
     pub(super) fn section(&mut self, key: &'static str) -> Section<'r, 'i> {
         let path = self.path_of(key);
-        let (at, table) = match self.take(key) {
+        let (at, table) = match self.take(key, "a table") {
             None => (self.at.clone(), DeTable::new()),
             Some(value) => {
                 let at = value.span();
@@ -345,7 +361,7 @@ impl<'r, 'i> Section<'r, 'i> {
     /// Opens a list of tables (`[[key]]`).
     pub(super) fn sections(&mut self, key: &'static str) -> Vec<Section<'r, 'i>> {
         let path = self.path_of(key);
-        let Some(value) = self.take(key) else { return Vec::new() };
+        let Some(value) = self.take(key, "tables") else { return Vec::new() };
         if !value.get_ref().is_array() {
             self.wrong_type(key, &value, &format!("a list of tables (`[[{path}]]`)"));
         }

@@ -10,6 +10,7 @@ mod evaluator;
 mod mailbox;
 mod open;
 mod pipeline;
+mod private;
 mod progress;
 mod published;
 mod quiet;
@@ -35,12 +36,13 @@ use self::committer::Books;
 use self::pipeline::Pipeline;
 use self::published::Published;
 use self::signals::{Event, Signals};
-use crate::alert::{self, ReadEnvironment, Route, RouteErrors};
+use crate::alert::{self, Route, RouteErrors};
 use crate::config::{Config, QuotaConfig};
 use crate::ledger::meter::Rules;
 use crate::price::Book;
 use crate::quota::limits::Limits;
-use crate::serve::{self, Doors};
+use crate::secret::ReadEnvironment;
+use crate::serve::{self, Doors, Lock, LockError};
 
 /// How long the pipeline may take to drain and commit before we give up. What is not committed by
 /// then is read again at the next start.
@@ -70,6 +72,9 @@ pub enum DaemonError {
     /// A route of alerts is wrong.
     #[error(transparent)]
     Routes(#[from] RouteErrors),
+    /// The doors can't be locked as the config says.
+    #[error(transparent)]
+    Lock(#[from] LockError),
     /// The address is not free.
     #[error("can't listen on `{address}`; choose another with `listen` or `--listen`")]
     Listen {
@@ -108,6 +113,7 @@ pub fn run(
     reload: &Reload,
     environment: ReadEnvironment,
 ) -> Result<(), DaemonError> {
+    private::close_to_others();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -123,6 +129,7 @@ async fn run_in(
     reload: &Reload,
     environment: ReadEnvironment,
 ) -> Result<(), DaemonError> {
+    let lock = Arc::new(Lock::new(&config.web, environment)?);
     let address = config.listen;
     let listen = |source| DaemonError::Listen { address, source };
     let listener = TcpListener::bind(address).await.map_err(listen)?;
@@ -134,11 +141,13 @@ async fn run_in(
     let limits = limits(&config.quota)?;
 
     let routes = alert::prepare(&config.delivery, environment)?;
-    let published = Published::new();
+    let published = Published::new(Arc::clone(&lock));
     published.plan(&config);
     let doors = Doors {
+        lock: published.locks.subscribe(),
         snapshot: published.snapshots.subscribe(),
         evaluation: published.evaluations.subscribe(),
+        history: published.histories.subscribe(),
         reload: reloads,
         now: clock::now,
     };
@@ -147,8 +156,14 @@ async fn run_in(
         // A dropped sender means stop as well.
         drop(serving_stops.await);
     }));
-    tracing::info!("{}", serve::listening_text(address));
+    tracing::info!("{}", lock.listening_text(address));
+    if let Some(warning) = lock.warning(address) {
+        tracing::warn!("{warning}");
+    }
 
+    if let Some(warning) = private::warning(&config.ledger_dir) {
+        tracing::warn!("{warning}");
+    }
     let books = open_ledger(&config.ledger_dir, config.ledger, clock::now())?;
     let books = Books { store: books.0, ledger: books.1 };
     tracing::info!(
@@ -176,12 +191,17 @@ async fn supervise(
 ) -> Result<(), DaemonError> {
     loop {
         let event = tokio::select! {
-            ended = &mut pipeline.ended => return Err(unasked(ended)),
+            ended = &mut pipeline.ended => {
+                published.histories.send_replace(None);
+                return Err(unasked(ended));
+            }
             event = signals.next() => event,
         };
         let reply = match event {
             Event::Stop(signal) => {
                 tracing::info!(signal, "stopping: reading no more, committing what was read");
+                // Whoever reads the ledger keeps it open.
+                published.histories.send_replace(None);
                 stop(pipeline).await?;
                 tracing::info!("stopped");
                 return Ok(());
@@ -193,11 +213,12 @@ async fn supervise(
                 tracing::error!("the new config is wrong, the old one stays in force:\n{why}");
                 Err(why)
             }
-            Ok(Prepared { config: new, book, limits, routes }) => {
+            Ok(Prepared { config: new, book, limits, routes, lock }) => {
                 let books = stop(pipeline).await?;
                 let text = describe_reload(&config, &new);
                 let rules = rules(&new, book, &books);
                 published.plan(&new);
+                published.locks.send_replace(lock);
                 pipeline = Pipeline::start(&new, rules, limits, books, routes, published)?;
                 config = new;
                 tracing::info!("{text}");
@@ -217,16 +238,29 @@ struct Prepared {
     book: Arc<Book>,
     limits: Arc<Limits>,
     routes: Vec<Route>,
+    lock: Arc<Lock>,
 }
 
 /// Makes everything ready that may be wrong about a new config.
 fn prepare(outside: &Outside<'_>) -> Result<Prepared, String> {
     let config = (outside.reload)()?;
-    let book = load_book(&config.price_files).map_err(|error| error.to_string())?;
-    let limits = limits(&config.quota).map_err(|error| error.to_string())?;
-    let routes =
-        alert::prepare(&config.delivery, outside.environment).map_err(|error| error.to_string())?;
-    Ok(Prepared { config, book: Arc::new(book), limits, routes })
+    let book = load_book(&config.price_files).map_err(|error| chain_text(&error))?;
+    let limits = limits(&config.quota).map_err(|error| chain_text(&error))?;
+    let routes = alert::prepare(&config.delivery, outside.environment)
+        .map_err(|error| chain_text(&error))?;
+    let lock = Lock::new(&config.web, outside.environment).map_err(|error| chain_text(&error))?;
+    Ok(Prepared { config, book: Arc::new(book), limits, routes, lock: Arc::new(lock) })
+}
+
+/// Returns an error and why, a line each.
+fn chain_text(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(&format!("\n  caused by: {cause}"));
+        source = cause.source();
+    }
+    text
 }
 
 /// Reads the limits, and logs what the files hold and what they lack.
@@ -239,7 +273,7 @@ fn limits(config: &QuotaConfig) -> Result<Arc<Limits>, LimitsError> {
 }
 
 fn describe_reload(old: &Config, new: &Config) -> String {
-    let mut text = "config, price and quota files reloaded".to_owned();
+    let mut text = "config, price, quota and web files reloaded".to_owned();
     let later = [
         ("listen", old.listen != new.listen),
         ("[ledger] dir", old.ledger_dir != new.ledger_dir),

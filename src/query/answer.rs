@@ -129,6 +129,7 @@ mod optional {
     use super::{Instant, UnixMillis};
     use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
 
+    #[expect(clippy::ref_option, reason = "serde asks it this way")]
     pub(super) fn serialize<S: Serializer>(
         at: &Option<UnixMillis>,
         serializer: S,

@@ -94,15 +94,13 @@ impl Question {
         }
         let step = match single(parameters, "step")? {
             None => None,
-            Some(text) => match Step::parse(text, &zone) {
-                Some(step) => Some((text.to_owned(), step)),
-                None => {
+            Some(text) => {
+                let step = Step::parse(text, &zone).ok_or_else(|| {
                     let named = CALENDAR.join("`, `");
-                    return Err(wrong(format!(
-                        "`step`: `{text}` is no step; expected `minute`, `{named}`, or whole minutes, hours or days as `15m` or `6h`"
-                    )));
-                }
-            },
+                    wrong(format!("`step`: `{text}` is no step; expected `minute`, `{named}`, or whole minutes, hours or days as `15m` or `6h`"))
+                })?;
+                Some((text.to_owned(), step))
+            }
         };
         let top = match single(parameters, "top")? {
             None => None,

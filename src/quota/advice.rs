@@ -10,8 +10,10 @@ use crate::model::digits::grouped;
 
 /// Room above what 99 of 100 calls write, in percent.
 const ROOM_PERCENT: u64 = 25;
-/// A limit is worth lowering if it is so many times what is suggested.
+/// A limit is worth lowering if it is so many times what is suggested, and if that lowers what is held at once by
+/// so much, in percent.
 const WORTH_TIMES: u64 = 2;
+const WORTH_PERCENT: u128 = 20;
 
 /// A suggestion.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,6 +127,10 @@ fn lower(case: &Case<'_>, holder: &Holder, used: &MinuteUse, limit: Option<u64>)
     }
     flow.merge(&own.flow_with(max_tokens, case.toll));
     let after = flow.minute(case.minute).reserved_peak;
+    let saved = u128::from(used.reserved_peak.saturating_sub(after));
+    if saved * 100 < u128::from(limit.unwrap_or(used.reserved_peak)) * WORTH_PERCENT {
+        return None;
+    }
     Some(Advice::LowerMaxTokens {
         principal: holder.principal.clone(),
         reserves,

@@ -7,10 +7,15 @@
 //! Answers: 200, 429 with `Retry-After`, 404. nginx takes only 401 and 403 for a refusal, so `deny=403`
 //! chooses another status (nginx, "Module `ngx_http_auth_request_module`").
 
+use std::sync::Arc;
+
 use hyper::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use hyper::{Request, StatusCode};
 use serde_json::{Value, json};
 
+use super::problem;
+use super::reply::{Answer, JSON_TYPE, Pending, ready, whole};
+use super::router::Asked;
 use crate::budget::amount::Amount;
 use crate::model::time::UnixMillis;
 use crate::watch::gate::{self, Ask, Basis};
@@ -22,26 +27,19 @@ const HEADER_PREFIX: &str = "x-tollkeeper-";
 /// Most labels of a question; a client that sends more is told of the first ones.
 const LABELS_MAX: usize = 32;
 
-/// Tells whether a request is for the gate, also with the path of a call behind it.
-pub(super) fn is_asked(path: &str) -> bool {
-    path.strip_prefix(PATH).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+/// Answers a request, also with the path of a call behind ours.
+pub(super) fn reply(asked: &Asked) -> Pending {
+    let evaluation = Arc::clone(&asked.doors.evaluation.borrow());
+    ready(answer(&asked.request, &evaluation, (asked.doors.now)()))
 }
 
-/// What is answered: status, headers, body.
-pub(super) struct Reply {
-    pub(super) status: StatusCode,
-    pub(super) headers: Vec<(HeaderName, HeaderValue)>,
-    pub(super) body: String,
-}
-
-/// Answers a request at `now`.
-pub(super) fn answer<B>(request: &Request<B>, evaluation: &Evaluation, now: UnixMillis) -> Reply {
+fn answer<B>(request: &Request<B>, evaluation: &Evaluation, now: UnixMillis) -> Answer {
     let (ask, deny) = read(request);
     let refused = deny.unwrap_or(StatusCode::TOO_MANY_REQUESTS);
     match gate::answer(evaluation, &ask, now) {
-        gate::Answer::NoSuchBudget => problem(&ask),
-        gate::Answer::Go(basis) => reply(StatusCode::OK, true, basis.as_ref(), None),
-        gate::Answer::Stop(basis, ms) => reply(refused, false, Some(&basis), Some(ms)),
+        gate::Answer::NoSuchBudget => no_such_budget(&ask),
+        gate::Answer::Go(basis) => verdict(StatusCode::OK, true, basis.as_ref(), None),
+        gate::Answer::Stop(basis, ms) => verdict(refused, false, Some(&basis), Some(ms)),
     }
 }
 
@@ -86,12 +84,12 @@ fn deny_status(text: &str) -> Option<StatusCode> {
     }
 }
 
-fn reply(
+fn verdict(
     status: StatusCode,
     allowed: bool,
     basis: Option<&Basis<'_>>,
     retry: Option<i64>,
-) -> Reply {
+) -> Answer {
     let mut headers = Vec::new();
     let mut body = json!({ "allowed": allowed });
     if let (Some(basis), Some(body)) = (basis, body.as_object_mut()) {
@@ -107,7 +105,9 @@ fn reply(
         let seconds = (ms + 999) / 1_000;
         headers.push((RETRY_AFTER, HeaderValue::from(seconds)));
     }
-    Reply { status, headers, body: format!("{body}\n") }
+    let mut answer = whole(status, JSON_TYPE, format!("{body}\n"));
+    answer.headers_mut().extend(headers);
+    answer
 }
 
 fn facts(basis: &Basis<'_>) -> Vec<(&'static str, Value)> {
@@ -141,8 +141,7 @@ fn facts(basis: &Basis<'_>) -> Vec<(&'static str, Value)> {
     facts
 }
 
-/// RFC 9457, "Problem Details for HTTP APIs".
-fn problem(ask: &Ask) -> Reply {
+fn no_such_budget(ask: &Ask) -> Answer {
     let detail = match &ask.budget {
         Some(name) => format!("there is no budget named `{name}`"),
         None if ask.labels.is_empty() => {
@@ -151,6 +150,6 @@ fn problem(ask: &Ask) -> Reply {
         }
         None => "no budget's scope is told by these labels".to_owned(),
     };
-    let body = json!({ "title": "no such budget", "status": 404, "detail": detail });
-    Reply { status: StatusCode::NOT_FOUND, headers: Vec::new(), body: format!("{body}\n") }
+    let status = StatusCode::NOT_FOUND;
+    whole(status, problem::PROBLEM_TYPE, problem::json(status, "no such budget", &detail))
 }

@@ -1,8 +1,13 @@
 //! `/api/v1/usage`: what was used and what it cost, see `query`. The answer is that of `tollkeeper report --format
 //! json`, since that asks here while the daemon has the ledger.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use hyper::StatusCode;
 
+use super::problem;
+use super::reply::{JSON_TYPE, Pending, whole};
+use super::router::Asked;
 use crate::model::time::UnixMillis;
 use crate::query::tally::CELLS_MAX;
 use crate::query::{Parameters, Question, Refusal};
@@ -18,6 +23,31 @@ pub struct UsageProblem {
     pub status: StatusCode,
     /// What to do.
     pub detail: String,
+}
+
+/// The ledger's history. One question at a time is answered, so that they take no more than one core from who
+/// counts.
+pub type SharedHistory = Arc<Mutex<History>>;
+
+/// Answers a request, beside the event loop.
+pub(super) fn reply(asked: &Asked) -> Pending {
+    let query = asked.request.uri().query().unwrap_or_default().to_owned();
+    let (history, now) = (asked.doors.history.borrow().clone(), (asked.doors.now)());
+    Box::pin(async move {
+        let Some(history) = history else {
+            let detail = "the ledger is not open; try again in a moment";
+            return problem::answer(PATH, StatusCode::SERVICE_UNAVAILABLE, detail);
+        };
+        let work = move || {
+            // It is only read, so whoever panicked left nothing half done.
+            let history = history.lock().unwrap_or_else(PoisonError::into_inner);
+            answer(&query, &history, now)
+        };
+        match tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(failed())) {
+            Ok(body) => whole(StatusCode::OK, JSON_TYPE, body),
+            Err(UsageProblem { status, detail }) => problem::answer(PATH, status, &detail),
+        }
+    })
 }
 
 /// Answers a query string at `now`, with JSON. It reads the disk, so it must not run on the event loop.

@@ -35,7 +35,7 @@ pub fn sentence(explanation: &Explanation) -> String {
             format!("{} of {}", text::share(amount, limit.value), grouped(limit.value))
         }
         Some(_) => format!("{} of 0", grouped(amount)),
-        None => format!("{}, of which the limit is not known", grouped(amount)),
+        None => grouped(amount),
     };
     let what = match reason {
         Reason::Reservation => format!(
@@ -56,6 +56,10 @@ pub fn sentence(explanation: &Explanation) -> String {
         Reason::Daily => {
             format!("the day used {} tokens", share(*day_settled, QuotaKind::TokensPerDay))
         }
+        Reason::Unknown if limits.tokens_per_minute.is_none() => format!(
+            "no limit is known; calls in this log took {} tokens a minute",
+            grouped(used.use_peak)
+        ),
         Reason::Unknown => format!(
             "no limit is reached by what this log shows ({} tokens a minute)",
             share(used.use_peak, QuotaKind::TokensPerMinute)

@@ -16,7 +16,7 @@ use super::truth::Truth;
 use super::wait::{SOON, holds_for, wait_until};
 
 /// What the line begins with that tells where the daemon listens.
-const LISTENING: &str = "listening on http://";
+const LISTENING: [&str; 2] = ["listening on http://", "listening on https://"];
 /// How long totals must stay right after they became right: longer than a re-scan of the globs.
 const SETTLED: Duration = Duration::from_millis(2_500);
 
@@ -89,6 +89,21 @@ impl Daemon {
         });
     }
 
+    /// Waits until the log says that the ledger is open: for a daemon that wants TLS.
+    pub(crate) fn wait_open(&mut self) {
+        self.wait_said("the ledger is open");
+    }
+
+    /// Waits until the log says something.
+    pub(crate) fn wait_said(&mut self, text: &str) {
+        wait_until(SOON, text, || {
+            if let Some(status) = self.ended() {
+                panic!("the daemon ended with {status}:\n{}", self.stderr());
+            }
+            self.stderr().contains(text).then_some(())
+        });
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
@@ -96,7 +111,8 @@ impl Daemon {
     /// `host:port`, once the daemon has said it.
     pub(crate) fn address(&self) -> Option<String> {
         let stderr = self.stderr();
-        let from = stderr.find(LISTENING)? + LISTENING.len();
+        let behind = |text: &str| Some(stderr.find(text)? + text.len());
+        let from = LISTENING.into_iter().find_map(behind)?;
         let rest = &stderr[from..];
         let end = rest.find(|c: char| !(c.is_ascii_digit() || ".:".contains(c)))?;
         Some(rest[..end].to_owned())

@@ -15,19 +15,59 @@ pub(crate) struct Response {
     pub(crate) body: String,
 }
 
+impl Response {
+    /// The value of a header, in lowercase.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().find_map(|line| {
+            let (found, value) = line.split_once(':')?;
+            (found == name).then(|| value.trim())
+        })
+    }
+}
+
 /// Sends one request on a connection of its own. `address` is `host:port`.
 pub(crate) fn request(method: &str, address: &str, path: &str) -> io::Result<Response> {
+    request_with(method, address, path, &[])
+}
+
+/// The same with more headers.
+pub(crate) fn request_with(
+    method: &str,
+    address: &str,
+    path: &str,
+    headers: &[&str],
+) -> io::Result<Response> {
+    exchange(&mut connect(address)?, text_of(method, address, path, headers).as_bytes())
+}
+
+/// Connects with timeouts.
+pub(crate) fn connect(address: &str) -> io::Result<TcpStream> {
     let socket_address = address.parse().map_err(io::Error::other)?;
-    let mut stream = TcpStream::connect_timeout(&socket_address, TIMEOUT)?;
+    let stream = TcpStream::connect_timeout(&socket_address, TIMEOUT)?;
     stream.set_read_timeout(Some(TIMEOUT))?;
     stream.set_write_timeout(Some(TIMEOUT))?;
-    let text = format!(
-        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-    );
-    stream.write_all(text.as_bytes())?;
-    let mut bytes = Vec::new();
-    stream.read_to_end(&mut bytes)?;
-    parse(&bytes).ok_or_else(|| io::Error::other("cut off or not an HTTP answer"))
+    Ok(stream)
+}
+
+/// The text of a request after which the connection ends.
+pub(crate) fn text_of(method: &str, address: &str, path: &str, headers: &[&str]) -> String {
+    let more = headers.iter().flat_map(|header| [*header, "\r\n"]).collect::<String>();
+    format!(
+        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nContent-Length: 0\r\nConnection: close\r\n{more}\r\n"
+    )
+}
+
+/// Sends any bytes and reads the answer up to the end of the connection.
+pub(crate) fn exchange<S: Read + Write>(stream: &mut S, bytes: &[u8]) -> io::Result<Response> {
+    // Who is refused early may be told before all is sent.
+    let sent = stream.write_all(bytes).and_then(|()| stream.flush());
+    let mut answer = Vec::new();
+    let read = stream.read_to_end(&mut answer);
+    match (parse(&answer), sent, read) {
+        (Some(response), ..) => Ok(response),
+        (None, Err(error), _) | (None, Ok(()), Err(error)) => Err(error),
+        (None, Ok(()), Ok(_)) => Err(io::Error::other("cut off or not an HTTP answer")),
+    }
 }
 
 /// Takes an answer apart; `None` when the connection broke before its end.

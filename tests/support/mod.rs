@@ -14,6 +14,7 @@ pub(crate) mod random;
 pub(crate) mod receiver;
 pub(crate) mod rotation;
 pub(crate) mod servers;
+pub(crate) mod tls;
 pub(crate) mod tools;
 pub(crate) mod truth;
 pub(crate) mod wait;

@@ -16,8 +16,8 @@ use base64::engine::general_purpose::STANDARD;
 use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue};
 
 use super::message::{Links, Told};
-use super::secret::{ReadEnvironment, Secret, SecretError};
 use crate::config::route::Login;
+use crate::secret::{ReadEnvironment, Secret, SecretError};
 
 /// A header that logs in, and the secrets in it.
 #[derive(Clone, Debug, Default)]

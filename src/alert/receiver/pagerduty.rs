@@ -4,9 +4,9 @@
 use serde_json::{Map, Value, json};
 
 use super::super::message::{instant, one_line};
-use super::super::secret::Secret;
 use super::{Links, Told};
 use crate::model::alert::{NoticeStatus, Severity};
+use crate::secret::Secret;
 
 /// Longest `payload.summary`.
 const SUMMARY_CHARS_MAX: usize = 1_024;

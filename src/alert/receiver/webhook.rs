@@ -25,10 +25,10 @@ use ring::hmac;
 use serde_json::{Value, json};
 
 use super::super::message::instant;
-use super::super::secret::Secret;
 use super::{Links, Told, hex};
 use crate::model::alert::Notice;
 use crate::model::time::UnixMillis;
+use crate::secret::Secret;
 
 /// Counts up with a change that breaks readers.
 const VERSION: u32 = 1;

@@ -13,7 +13,7 @@ use hyper_util::rt::TokioExecutor;
 
 use super::AskError;
 use crate::alert::connector;
-use crate::cli::args::AskArgs;
+use crate::cli::args::{AskArgs, TopArgs};
 use crate::cli::failure::Failure;
 use crate::query::{Answer, Parameters, Refusal};
 use crate::serve::usage;
@@ -21,7 +21,7 @@ use crate::serve::usage;
 /// Largest answer that is read; the daemon's largest are of some 40 MB.
 const ANSWER_BYTES_MAX: usize = 256 << 20;
 /// The daemon answers within a second or so, unless the disk is slow.
-const TIMEOUT: Duration = Duration::from_secs(120);
+const TIMEOUT: Duration = Duration::from_mins(2);
 
 /// A daemon to ask.
 pub(in super::super) struct Remote {
@@ -44,14 +44,29 @@ pub(super) fn reachable(listen: SocketAddr) -> SocketAddr {
 
 impl Remote {
     pub(super) fn new(url: &str, args: &AskArgs) -> Result<Self, Failure> {
-        let token = args.token_file.as_deref().map(read_token).transpose()?;
+        Self::with(url, args.token_file.as_deref(), args.ca_file.as_deref())
+    }
+
+    /// Returns the daemon that `args` name, or that of the config.
+    pub(in super::super) fn of(args: &TopArgs) -> Result<Self, Failure> {
+        let url = if let Some(url) = &args.url {
+            url.clone()
+        } else {
+            let config = super::config_or_here(args.config.as_deref())?;
+            format!("http://{}", super::listen_of(config.as_ref()))
+        };
+        Self::with(&url, args.token_file.as_deref(), args.ca_file.as_deref())
+    }
+
+    fn with(url: &str, token: Option<&Path>, ca_file: Option<&Path>) -> Result<Self, Failure> {
+        let token = token.map(read_token).transpose()?;
         let url = url.trim_end_matches('/').to_owned();
         let is_http = |uri: &Uri| matches!(uri.scheme_str(), Some("http" | "https"));
         if !url.parse::<Uri>().is_ok_and(|uri| is_http(&uri)) {
             let hint = "for example `http://127.0.0.1:9478`";
             return Err(Failure::with_hint(format!("`{url}` is no URL of a daemon"), hint));
         }
-        Ok(Self { url, token, ca_file: args.ca_file.clone(), ledger: None })
+        Ok(Self { url, token, ca_file: ca_file.map(Path::to_owned), ledger: None })
     }
 
     pub(super) fn instead_of(mut self, ledger: &Path) -> Self {
@@ -59,7 +74,7 @@ impl Remote {
         self
     }
 
-    pub(super) fn ask(&self, parameters: &Parameters) -> Result<Answer, AskError> {
+    pub(in super::super) fn ask(&self, parameters: &Parameters) -> Result<Answer, AskError> {
         let mut query = form_urlencoded::Serializer::new(String::new());
         query.extend_pairs(parameters);
         let url = format!("{}{}?{}", self.url, usage::PATH, query.finish());
@@ -75,6 +90,15 @@ impl Remote {
                 Err(AskError::Failed(self.failure(&text)))
             }
         }
+    }
+
+    /// Reads a page that is text.
+    pub(in super::super) fn text(&self, path: &str) -> Result<String, Failure> {
+        let (status, body) = self.get(&format!("{}{path}", self.url))?;
+        if status == StatusCode::OK {
+            return Ok(String::from_utf8_lossy(&body).into_owned());
+        }
+        Err(self.failure(&format!("answers with {status}: {}", detail(&body))))
     }
 
     fn get(&self, url: &str) -> Result<(StatusCode, Bytes), Failure> {

@@ -1,4 +1,4 @@
-//! `tollkeeper export focus`: charges in the columns of FOCUS 1.2 (the FinOps Open Cost and Usage Specification).
+//! `tollkeeper export focus`: charges in the columns of FOCUS 1.2 (the `FinOps` Open Cost and Usage Specification).
 //!
 //! A row is a charge period, a series and a class of tokens, or what is paid by time. What has no price has a row
 //! of its own with no cost, and never one of 0. Costs are exact: decimals in CSV, DECIMAL(38,12) in Parquet.

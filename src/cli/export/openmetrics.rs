@@ -44,7 +44,7 @@ const FAMILIES: &[Family] = &[
     Family {
         name: "tollkeeper_tokens",
         help: "Tokens by class. The classes are a partition.",
-        label: Some("class"),
+        label: Some("token_class"),
         values: |sums| {
             sums.tokens.iter().map(|(class, count)| (class.as_str(), i128::from(count))).collect()
         },
@@ -53,7 +53,7 @@ const FAMILIES: &[Family] = &[
     Family {
         name: "tollkeeper_unpriced_tokens",
         help: "Tokens without a price by class, which are in no cost.",
-        label: Some("class"),
+        label: Some("token_class"),
         values: |sums| {
             sums.unpriced.iter().map(|(class, count)| (class.as_str(), i128::from(count))).collect()
         },
@@ -62,7 +62,7 @@ const FAMILIES: &[Family] = &[
     Family {
         name: "tollkeeper_cost_usd",
         help: "Cost of the tokens that have a price, by class.",
-        label: Some("class"),
+        label: Some("token_class"),
         values: |sums| sums.cost.iter().map(|(class, cost)| (class.as_str(), cost.0)).collect(),
         is_money: true,
     },

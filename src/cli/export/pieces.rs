@@ -35,13 +35,10 @@ impl<'s> Pieces<'s> {
             return Err(format!("`{step}` is no step").into());
         };
         let (mut from, mut to) = (question.from, question.to);
-        // By the quarter is never too much, and tells what there is.
-        let mut wide = parameters.clone();
-        wide.push(("step".to_owned(), "quarter".to_owned()));
-        let overview = source.ask(&wide)?;
-        to = to.min(overview.of.newest.plus(2 * DAY_MS)).max(from.unwrap_or(to));
+        let overview = source.ask(&parameters)?;
+        to = to.min(overview.of.newest.plus(2 * DAY_MS)).max(from.unwrap_or(UnixMillis(0)));
         if from.is_none() {
-            from = overview.steps.first().map(|step| step.0);
+            from = first_day(source, &parameters)?;
         }
         parameters.retain(|(name, _)| name != "since" && name != "until");
         parameters.push(("step".to_owned(), step.to_owned()));
@@ -75,4 +72,22 @@ impl<'s> Pieces<'s> {
         }
         Ok(None)
     }
+}
+
+/// Finds the day in which anything was used first. By the quarter is never too much to ask for, nor is a quarter by
+/// the day.
+fn first_day(source: &Source, parameters: &Parameters) -> Result<Option<UnixMillis>, Failure> {
+    let mut parameters: Parameters =
+        parameters.iter().filter(|(name, _)| name != "by").cloned().collect();
+    let mut first = None;
+    for step in ["quarter", "day"] {
+        let mut asked = parameters.clone();
+        asked.push(("step".to_owned(), step.to_owned()));
+        let Some(found) = source.ask(&asked)?.steps.first().map(|step| step.0) else { break };
+        first = Some(found);
+        parameters.retain(|(name, _)| name != "since" && name != "until");
+        parameters.push(("since".to_owned(), instant::text(found)));
+        parameters.push(("until".to_owned(), instant::text(found.plus(93 * DAY_MS))));
+    }
+    Ok(first)
 }

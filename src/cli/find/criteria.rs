@@ -193,7 +193,11 @@ fn parse_usd(text: &str) -> Result<Usd, Failure> {
 }
 
 /// Reads `2h` (before `now`), `2026-01-02` (its start in UTC) or an RFC 3339 instant.
-fn parse_time(option: &str, text: &str, now: UnixMillis) -> Result<UnixMillis, Failure> {
+pub(in crate::cli) fn parse_time(
+    option: &str,
+    text: &str,
+    now: UnixMillis,
+) -> Result<UnixMillis, Failure> {
     let before = || Some(now.plus(parse_duration_ms(text)?.saturating_neg()));
     let day = || UnixMillis::parse_rfc3339(&format!("{text}T00:00:00Z"));
     before().or_else(day).or_else(|| UnixMillis::parse_rfc3339(text)).ok_or_else(|| {

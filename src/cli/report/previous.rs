@@ -1,6 +1,6 @@
 //! The period before another one.
 
-use jiff::{SpanRelativeTo, ToSpan as _, Unit};
+use jiff::{ToSpan as _, Unit};
 
 use crate::budget::zone::Zone;
 use crate::model::time::UnixMillis;
@@ -24,14 +24,11 @@ fn dated(zone: &Zone, from: UnixMillis, to: UnixMillis) -> Option<UnixMillis> {
     }
     let unit = if first.day() == 1 && end.day() == 1 { Unit::Month } else { Unit::Day };
     let length = first.until((unit, end)).ok()?;
-    let start = match unit {
-        Unit::Month => first.checked_sub(length.get_months().months()).ok()?,
-        _ => {
-            let days = length.total((Unit::Day, SpanRelativeTo::days_are_24_hours())).ok()?;
-            #[expect(clippy::cast_possible_truncation, reason = "whole days of some centuries")]
-            first.checked_sub((days as i64).days()).ok()?
-        }
+    let length = match unit {
+        Unit::Month => length.get_months().months(),
+        _ => length.get_days().days(),
     };
+    let start = first.checked_sub(length).ok()?;
     Some(zone.start_of(start))
 }
 

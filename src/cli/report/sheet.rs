@@ -26,6 +26,7 @@ pub(super) struct Line {
 }
 
 /// Which columns there are beside those that are always there.
+#[expect(clippy::struct_excessive_bools, reason = "one for each column")]
 struct Shape {
     step: bool,
     charge: bool,

@@ -35,7 +35,7 @@ pub(super) fn page(sheet: &Sheet, has_colour: bool) -> String {
 
 fn row(line: &Line) -> Vec<String> {
     let mut cells = line.cells.clone();
-    cells.push(line.share.map_or_else(String::new, |share| percent(share)));
+    cells.push(line.share.map_or_else(String::new, percent));
     cells.push(line.share.map_or_else(String::new, bar));
     cells
 }

@@ -241,7 +241,7 @@ fn the_reason_is_true_in_nineteen_of_twenty_throttled_minutes() {
     for reason in [Reason::Reservation, Reason::Settled, Reason::Requests, Reason::Daily] {
         assert!(reasons.get(&reason).is_some_and(|&minutes| minutes >= 20), "{reasons:?}");
     }
-    println!("{right} of {all} throttled minutes are explained truly: {reasons:?}");
+
     assert!(right * 20 >= all * 19, "{right} of {all}: {reasons:?}");
 }
 
@@ -249,7 +249,7 @@ fn the_reason_is_true_in_nineteen_of_twenty_throttled_minutes() {
 #[test]
 fn the_reason_is_true_in_most_minutes_also_if_minutes_are_those_of_the_clock() {
     let (right, all, reasons) = score(Minute::Fixed);
-    println!("{right} of {all} with minutes of the clock: {reasons:?}");
+
     assert!(right * 10 >= all * 9, "{right} of {all}: {reasons:?}");
 }
 

@@ -1,16 +1,34 @@
-//! Secrets: read from files and the environment, shown to nobody but the receiver.
+//! Secrets: where they are kept, read from files and the environment, shown to nobody but the one they
+//! are for. A config names them and never holds them.
 
 use std::fmt;
 use std::io::Read as _;
-
-use crate::config::route::SecretSource;
+use std::path::PathBuf;
 
 /// Largest secret. What is larger is another file by mistake.
 const BYTES_MAX: u64 = 16 << 10;
 /// The shortest beginning of a secret that is kept from the end of a text.
 const PART_CHARS_MIN: usize = 4;
 /// What is shown in place of a secret.
-pub(super) const MASK: &str = "<secret>";
+pub(crate) const MASK: &str = "<secret>";
+
+/// Where a secret is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretSource {
+    /// In a file; a line feed at its end does not belong to it.
+    File(PathBuf),
+    /// In an environment variable.
+    Env(String),
+}
+
+impl fmt::Display for SecretSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "the file `{}`", path.display()),
+            Self::Env(name) => write!(f, "the environment variable `{name}`"),
+        }
+    }
+}
 
 /// Returns the value of an environment variable, if it is there and is text.
 pub type ReadEnvironment = fn(&str) -> Option<String>;
@@ -87,13 +105,13 @@ impl Secret {
     }
 
     /// Returns the text, for the receiver only.
-    pub(super) fn exposed(&self) -> &str {
+    pub(crate) fn exposed(&self) -> &str {
         &self.0
     }
 
     /// Replaces the secret wherever a text holds it, also as JSON writes it, and where the text breaks off in
     /// the middle of it.
-    pub(super) fn masked_in(&self, text: &str) -> String {
+    pub(crate) fn masked_in(&self, text: &str) -> String {
         if self.0.is_empty() {
             return text.to_owned();
         }
@@ -110,7 +128,7 @@ impl Secret {
     }
 
     /// Returns how long it is.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
 }

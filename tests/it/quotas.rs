@@ -1,0 +1,182 @@
+//! Quotas from outside: a log of calls that reserve far more than they use, the limit in the config, and what the
+//! daemon, the alert and `tollkeeper quota` say of it.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::support::daemon::{Daemon, output_of, stdout_of};
+use crate::support::json;
+use crate::support::work_dir::WorkDir;
+
+const MODEL: &str = "anthropic.claude-sonnet-4-5-20250929-v1:0";
+const MINUTE: i64 = 60;
+
+/// Seconds since 1970 of the start of the minute before the present one: it is over, and it is new.
+fn last_minute() -> i64 {
+    let now = tollkeeper::daemon::clock::now().0.div_euclid(1_000);
+    now.div_euclid(MINUTE) * MINUTE - MINUTE
+}
+
+fn line(at: i64, id: usize, role: &str, rest: &Value) -> String {
+    let time = chrono::DateTime::from_timestamp(at, 0).unwrap();
+    let mut record = json!({
+        "schemaType": "ModelInvocationLog",
+        "schemaVersion": "1.0",
+        "timestamp": time.format("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        "accountId": "111122223333",
+        "region": "us-east-1",
+        "requestId": format!("00000000-0000-4000-8000-{id:012}"),
+        "operation": "Converse",
+        "modelId": format!("us.{MODEL}"),
+        "identity": {"arn": format!("arn:aws:sts::111122223333:assumed-role/{role}/s")},
+    });
+    let (Value::Object(record), Value::Object(rest)) = (&mut record, rest) else { unreachable!() };
+    record.extend(rest.clone());
+    format!("{}\n", serde_json::to_string(&record).unwrap())
+}
+
+fn answered(input: u64, output: u64, max_tokens: Option<u64>, latency_ms: u64) -> Value {
+    let inference = max_tokens.map_or_else(|| json!({}), |max| json!({"maxTokens": max}));
+    json!({
+        "input": {
+            "inputTokenCount": input,
+            "inputBodyJson": {"messages": [], "inferenceConfig": inference},
+        },
+        "output": {
+            "outputTokenCount": output,
+            "outputBodyJson": {
+                "stopReason": "end_turn",
+                "metrics": {"latencyMs": latency_ms},
+                "usage": {"inputTokens": input, "outputTokens": output, "totalTokens": input + output},
+            },
+        },
+    })
+}
+
+fn throttled() -> Value {
+    json!({"errorCode": "ThrottlingException", "input": {}, "output": {}})
+}
+
+/// Thirty calls at once that set no limit of their own, a few small ones, and twelve that find no room.
+fn log(at: i64) -> String {
+    let mut text = String::new();
+    for call in 0..30 {
+        text += &line(at + 10, call, "agent", &answered(1_000, 100, None, 30_000));
+    }
+    for call in 30..36 {
+        text += &line(at + 12, call, "chat", &answered(500, 100, Some(1_000), 2_000));
+    }
+    for call in 36..48 {
+        text += &line(at + 13, call, "agent", &throttled());
+    }
+    // So the minute before is over, as far as records tell.
+    text + &line(at + MINUTE, 48, "chat", &answered(500, 100, Some(1_000), 2_000))
+}
+
+fn config(work: &WorkDir) -> PathBuf {
+    work.file(
+        "tollkeeper.toml",
+        format!(
+            "listen = \"127.0.0.1:0\"\n[ledger]\ndir = \"ledger\"\n[[source]]\nname = \"bedrock\"\n\
+             include = [\"logs/*.jsonl\"]\n[[quota.limit]]\nmodel = \"{MODEL}\"\nroute = \"geo\"\n\
+             tokens_per_minute = 2000000\nrequests_per_minute = 10000\n"
+        ),
+    )
+}
+
+fn quota_of(config: &Path, more: &[&str]) -> Value {
+    let mut arguments: Vec<&OsStr> = ["quota", "--config"].map(OsStr::new).to_vec();
+    arguments.push(config.as_os_str());
+    arguments.extend(["--format", "json"].map(OsStr::new));
+    arguments.extend(more.iter().map(OsStr::new));
+    json::parse(&stdout_of(&arguments))
+}
+
+/// 1,000 tokens and what Sonnet 4.5 may write, 64,000, thirty times; and what the small calls reserve.
+const RESERVED: u64 = 30 * 65_000 + 6 * 1_500;
+/// 1,000 in and 100 out at five are 1,500, the worked example of the user guide; and 500 in and 100 out.
+const SETTLED: u64 = 30 * 1_500 + 6 * 1_000;
+
+#[test]
+fn a_reservation_that_fills_the_quota_is_shown_and_explained_over_a_kill() {
+    let work = WorkDir::new("quota");
+    let minute = last_minute();
+    work.file("logs/bedrock.jsonl", log(minute));
+    let file = config(&work);
+    let start = || Daemon::start_with(&[file.as_os_str()]);
+    let labels = format!("model=\"{MODEL}\",route=\"geo\"");
+    let of = |name: &str, more: &str| {
+        format!(
+            "{name}{{provider=\"aws.bedrock\",account=\"111122223333\",region=\"us-east-1\",{labels}{more}}}"
+        )
+    };
+    let explained = of(
+        "tollkeeper_throttled_requests_explained",
+        ",reason=\"reservation\",confidence=\"high\"",
+    );
+    let check = |daemon: &Daemon| {
+        let page = daemon
+            .wait_for("the throttles to be explained", |page| page.text.contains(&explained))
+            .text;
+        for (sample, value) in [
+            (explained.clone(), 12),
+            (
+                of("tollkeeper_quota_limit", ",quota=\"tokens_per_minute\",source=\"config\""),
+                2_000_000,
+            ),
+            (of("tollkeeper_quota_used", ",quota=\"tokens_per_minute\""), SETTLED),
+            (of("tollkeeper_quota_used", ",quota=\"requests_per_minute\""), 36),
+            (of("tollkeeper_quota_reserved", ",quota=\"tokens_per_minute\""), RESERVED),
+            (of("tollkeeper_quota_peak", ",quota=\"tokens_per_minute\""), RESERVED),
+            (of("tollkeeper_quota_open_requests", ""), 36),
+        ] {
+            let line = page.lines().find(|line| line.starts_with(&sample));
+            assert_eq!(line, Some(format!("{sample} {value}").as_str()));
+        }
+        let ratio = format!(
+            "tollkeeper_throttle_ratio{{model=\"{MODEL}\",window=\"5m\",source=\"invocation_log\"}} 0.25"
+        );
+        assert!(page.lines().any(|line| line == ratio), "{ratio}");
+    };
+    let daemon = start();
+    check(&daemon);
+    daemon.kill_9();
+    let daemon = start();
+    check(&daemon);
+    daemon.terminate();
+
+    let value = quota_of(&file, &[]);
+    let pool = &value["pools"][0];
+    let told = &pool["throttled_minutes"][0];
+    assert_eq!(json::text(told, "/reason"), "reservation");
+    assert_eq!(json::number(told, "/throttled_requests"), 12);
+    assert_eq!(json::number(told, "/reserved_tokens_peak"), RESERVED);
+    assert_eq!(json::text(told, "/holders/0/principal"), "role/agent");
+    assert_eq!(json::number(told, "/holders/0/reserved_tokens"), 30 * 65_000);
+    assert_eq!(
+        json::text(told, "/advice/0"),
+        "role/agent reserves 64,000 and uses 103 at p99: max_tokens 130 would cut the peak reservation from \
+         98 % of 2,000,000 to 2 % of 2,000,000"
+    );
+    let later = chrono::DateTime::from_timestamp(minute + 40 * MINUTE, 0).unwrap().to_rfc3339();
+    let value = quota_of(&file, &["--at", &later]);
+    assert_eq!(value["pools"][0]["throttled_minutes"], json!([]), "old throttles are not told");
+}
+
+#[test]
+fn a_ledger_that_is_not_there_and_times_that_are_none_are_told() {
+    let work = WorkDir::new("quota-none");
+    let dir = work.join("nothing");
+    for (arguments, text) in [
+        (vec!["quota"], "no ledger is named"),
+        (vec!["quota", "--ledger", dir.to_str().unwrap()], "no ledger"),
+        (vec!["quota", "--ledger", ".", "--at", "yesterday"], "`yesterday` of `--at` is no time"),
+    ] {
+        let arguments: Vec<&OsStr> = arguments.into_iter().map(OsStr::new).collect();
+        let output = output_of(&arguments);
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && stderr.contains(text), "{stderr}");
+    }
+}
