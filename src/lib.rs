@@ -1,7 +1,7 @@
 //! Tollkeeper keeps the toll of every LLM call: tokens, dollars, throttles.
 //!
 //! The modules stand in the order in which they may name each other: each one uses only those above
-//! it (`tests/tidy.rs` checks this). The first ones, up to `budget`, are the core: plain functions over plain data,
+//! it (`tests/tidy.rs` checks this). The first ones, up to `watch`, are the core: plain functions over plain data,
 //! without I/O, clock, threads or logging. ARCHITECTURE.md tells the long story.
 //!
 //! # Invariants
@@ -24,6 +24,7 @@ pub mod price;
 pub mod ledger;
 pub mod quota;
 pub mod budget;
+pub mod charge;
 pub mod watch;
 pub mod query;
 pub mod secret;

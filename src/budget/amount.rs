@@ -18,8 +18,10 @@ pub enum Amount {
 /// Sums over calls. Adding two is exact, commutative and associative.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Sums {
-    /// Cost of the tokens that have a price.
+    /// Everything that is paid: the tokens that have a price, and what is not paid by token.
     pub cost: Usd,
+    /// The part of the cost that is paid by time: what calls come to tells nothing of it.
+    pub standing: Usd,
     /// Tokens of all classes, those without a price included.
     pub tokens: u64,
     /// Tokens without a price.
@@ -34,6 +36,15 @@ impl Amount {
     pub fn in_unit_of(self, sums: &Sums) -> Self {
         match self {
             Self::Usd(_) => Self::Usd(sums.cost),
+            Self::Tokens(_) => Self::Tokens(sums.tokens),
+        }
+    }
+
+    /// Returns the part of [`Self::in_unit_of`] that calls made, and not time.
+    #[must_use]
+    pub fn made_by_calls(self, sums: &Sums) -> Self {
+        match self {
+            Self::Usd(_) => Self::Usd(Usd(sums.cost.0.saturating_sub(sums.standing.0))),
             Self::Tokens(_) => Self::Tokens(sums.tokens),
         }
     }
@@ -91,7 +102,8 @@ impl Sums {
     /// Returns the sums of a row of the ledger.
     pub fn of(row: &Row) -> Self {
         Self {
-            cost: row.cost.0.iter().copied().sum(),
+            cost: row.total_cost(),
+            standing: Usd::ZERO,
             tokens: row.tokens.total(),
             unpriced_tokens: row.unpriced.total(),
             calls: row.outcomes.total(),
@@ -114,6 +126,7 @@ impl Add for Sums {
     fn add(self, other: Self) -> Self {
         Self {
             cost: self.cost + other.cost,
+            standing: self.standing + other.standing,
             tokens: self.tokens.saturating_add(other.tokens),
             unpriced_tokens: self.unpriced_tokens.saturating_add(other.unpriced_tokens),
             calls: self.calls.saturating_add(other.calls),

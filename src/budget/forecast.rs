@@ -5,7 +5,8 @@
 //! days and weeks were from that. Hours of the week are those of UTC: when the clocks change, the shape
 //! is off by an hour until the weeks before are forgotten. With less history the pace of the period so
 //! far goes on, with a wide band. History begins with the first row in scope: what is new has none, and
-//! must not be taken for something that rests on most days. Estimates only: what is known stays in picodollars.
+//! must not be taken for something that rests on most days. What is paid by time (`standing`) has no part
+//! in pace and shape: what it comes to is known, and is added. Estimates only: what is known stays in picodollars.
 #![expect(
     clippy::float_arithmetic,
     clippy::cast_precision_loss,
@@ -18,6 +19,7 @@ use super::amount::Amount;
 use super::period::Interval;
 use super::plan::HISTORY_MS;
 use super::track::{Known, Track};
+use crate::model::money::Usd;
 use crate::model::time::{DAY_MS, HOUR_MS, MINUTE_MS, UnixMillis};
 
 const HOURS_PER_WEEK: usize = 168;
@@ -73,8 +75,17 @@ pub enum NoForecast {
     Rolling,
 }
 
+/// What is paid by time, whatever is called: how much from one instant to another.
+#[derive(Clone, Copy)]
+pub struct Standing<'s>(pub &'s dyn Fn(UnixMillis, UnixMillis) -> Usd);
+
+impl Standing<'_> {
+    /// Nothing is paid by time.
+    pub const NONE: Standing<'static> = Standing(&|_, _| Usd::ZERO);
+}
+
 /// What a forecast is made of.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(super) struct Question<'t> {
     pub(super) track: &'t Track,
     pub(super) known: &'t Known,
@@ -83,6 +94,9 @@ pub(super) struct Question<'t> {
     pub(super) limit: Amount,
     /// What the period came to so far.
     pub(super) spent: Amount,
+    /// The part of that which calls made.
+    pub(super) made: Amount,
+    pub(super) standing: Standing<'t>,
     pub(super) now: UnixMillis,
 }
 
@@ -92,8 +106,17 @@ impl Question<'_> {
     fn since(&self) -> Option<UnixMillis> {
         let looked_at = self.now.floor(HOUR_MS).plus(-HISTORY_MS).min(self.period.start);
         // By the hour, since a minute becomes one.
-        let first = self.track.first(looked_at, self.now.plus(1)).map(|first| first.floor(HOUR_MS));
+        let first = self.track.first_of_calls(looked_at, self.now.plus(1));
+        let first = first.map(|first| first.floor(HOUR_MS));
         self.known.from.map(|from| from.max(first.unwrap_or(from)))
+    }
+
+    /// Returns what time alone comes to in `from..to`, in the unit of the limit.
+    fn standing(&self, from: UnixMillis, to: UnixMillis) -> f64 {
+        match self.limit {
+            Amount::Usd(_) => (self.standing.0)(from, to).0 as f64,
+            Amount::Tokens(_) => 0.0,
+        }
     }
 }
 
@@ -116,18 +139,24 @@ pub(super) fn forecast(question: &Question<'_>) -> Result<Forecast, NoForecast> 
 }
 
 fn by_pace(question: &Question<'_>) -> Result<Forecast, NoForecast> {
-    let Question { period, limit, spent, now, .. } = *question;
+    let Question { period, limit, spent, made, now, .. } = *question;
     let from = question.since().map_or(now, |from| from.max(period.start));
     let needed_ms = PACE_MIN_MS.max(period.length_ms() / PACE_PART);
     let elapsed_ms = now.0 - from.0;
-    if elapsed_ms < needed_ms {
+    let standing = question.standing(now.floor(MINUTE_MS), period.end);
+    // Where nothing was ever called, what is paid by time is all there is to know.
+    let is_standing_only = made.number() == 0 && standing > 0.0;
+    if elapsed_ms < needed_ms && !is_standing_only {
         return Err(NoForecast::TooEarly { until: from.plus(needed_ms) });
     }
-    let per_ms = spent.number() as f64 / elapsed_ms as f64;
-    let rest = per_ms * (period.end.0 - now.0) as f64;
+    let rest_ms = (period.end.0 - now.0) as f64;
+    let per_ms = if elapsed_ms > 0 { made.number() as f64 / elapsed_ms as f64 } else { 0.0 };
+    let rest = per_ms * rest_ms;
     let left = (limit.number() - spent.number()) as f64;
-    let crossing = (left > 0.0 && rest > left).then(|| now.plus((left / per_ms) as i64));
-    let to = |rest: f64| with_rest(spent, rest);
+    let all_per_ms = per_ms + standing / rest_ms;
+    let crossing =
+        (left > 0.0 && rest + standing > left).then(|| now.plus((left / all_per_ms) as i64));
+    let to = |rest: f64| with_rest(spent, rest + standing);
     Ok(Forecast {
         expected: to(rest),
         low: to(rest * PACE_LOW),
@@ -168,7 +197,7 @@ impl Shape {
         track.each_within_hours(from, to, |start, sums| {
             let place = usize::try_from((start.0 - from.0) / HOUR_MS).ok();
             if let Some(hour) = place.and_then(|place| exact.get_mut(place)) {
-                *hour = hour.saturating_add(limit.in_unit_of(sums).number());
+                *hour = hour.saturating_add(limit.made_by_calls(sums).number());
             }
         });
         let history: Vec<f64> = exact.into_iter().map(|hour| hour as f64).collect();
@@ -213,16 +242,22 @@ fn variance(off_by: impl Iterator<Item = f64>, count: usize) -> f64 {
 fn by_hour_of_week(question: &Question<'_>, shape: &Shape) -> Forecast {
     let Question { period, limit, spent, now, .. } = *question;
     let left = (limit.number() - spent.number()) as f64;
-    let mut rest = 0.0;
+    let standing = question.standing(now.floor(MINUTE_MS), period.end);
+    let (mut rest, mut standing_before) = (0.0, 0.0);
     let mut crossing = None;
     let mut hour = now.floor(HOUR_MS);
     while hour < period.end {
         let begin = hour.max(now);
         let end = hour.plus(HOUR_MS).min(period.end);
         let part = shape.hour(hour) * (end.0 - begin.0) as f64 / HOUR_MS as f64;
-        if crossing.is_none() && left > 0.0 && rest + part > left {
-            let share = (left - rest) / part;
-            crossing = Some(begin.plus((share * (end.0 - begin.0) as f64) as i64));
+        if crossing.is_none() && left > 0.0 {
+            let of_hour = if standing > 0.0 { question.standing(begin, end) } else { 0.0 };
+            let (before, all) = (rest + standing_before, part + of_hour);
+            if before + all > left {
+                crossing =
+                    Some(begin.plus(((left - before) / all * (end.0 - begin.0) as f64) as i64));
+            }
+            standing_before += of_hour;
         }
         rest += part;
         hour = hour.plus(HOUR_MS);
@@ -234,9 +269,9 @@ fn by_hour_of_week(question: &Question<'_>, shape: &Shape) -> Forecast {
     let of_weeks = shape.week_variance * part_of_week * part_of_week;
     let spread = BAND * (of_days + of_weeks).sqrt();
     Forecast {
-        expected: with_rest(spent, rest),
-        low: with_rest(spent, (rest - spread).max(0.0)),
-        high: with_rest(spent, rest + spread),
+        expected: with_rest(spent, rest + standing),
+        low: with_rest(spent, (rest - spread).max(0.0) + standing),
+        high: with_rest(spent, rest + spread + standing),
         method: Method::HourOfWeek { weeks: shape.weeks },
         crossing,
     }

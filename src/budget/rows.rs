@@ -14,6 +14,9 @@ pub(super) struct Rows {
     cost: Vec<u64>,
     /// The upper ones: for rows of more than 18 million dollars.
     cost_high: Sparse,
+    /// The halves of the part that is paid by time.
+    standing: Sparse,
+    standing_high: Sparse,
     tokens: Vec<u64>,
     unpriced: Sparse,
     calls: Vec<u64>,
@@ -66,6 +69,8 @@ impl Rows {
             self.starts.insert(place, start);
             self.cost.insert(place, 0);
             self.cost_high.insert(place);
+            self.standing.insert(place);
+            self.standing_high.insert(place);
             self.tokens.insert(place, 0);
             self.unpriced.insert(place);
             self.calls.insert(place, 0);
@@ -78,6 +83,7 @@ impl Rows {
         let of = |column: &[u64]| column.get(place).copied().unwrap_or(0);
         Sums {
             cost: Usd(wide(self.cost_high.get(place), of(&self.cost))),
+            standing: Usd(wide(self.standing_high.get(place), self.standing.get(place))),
             tokens: of(&self.tokens),
             unpriced_tokens: self.unpriced.get(place),
             calls: of(&self.calls),
@@ -99,6 +105,8 @@ impl Rows {
             }
         }
         self.cost_high.set(place, (total.cost.0 >> 64) as u64, len);
+        self.standing.set(place, total.standing.0 as u64, len);
+        self.standing_high.set(place, (total.standing.0 >> 64) as u64, len);
         self.unpriced.set(place, total.unpriced_tokens, len);
     }
 
@@ -117,10 +125,13 @@ impl Rows {
             slice.iter().copied().map(u128::from).sum()
         };
         let count = |sum: u128| u64::try_from(sum).unwrap_or(u64::MAX);
-        let high: i128 =
-            self.cost_high.slice(places.clone()).iter().map(|high| wide(*high, 0)).sum();
+        let high_of = |column: &Sparse| -> i128 {
+            column.slice(places.clone()).iter().map(|high| wide(*high, 0)).sum()
+        };
+        let (high, standing_high) = (high_of(&self.cost_high), high_of(&self.standing_high));
         Sums {
             cost: Usd(high.saturating_add_unsigned(of(&self.cost))),
+            standing: Usd(standing_high.saturating_add_unsigned(of(&self.standing.0))),
             tokens: count(of(&self.tokens)),
             unpriced_tokens: count(of(&self.unpriced.0)),
             calls: count(of(&self.calls)),
@@ -141,6 +152,8 @@ impl Rows {
             self.starts.drain(..count);
             self.cost.drain(..count);
             self.cost_high.cut(count);
+            self.standing.cut(count);
+            self.standing_high.cut(count);
             self.tokens.drain(..count);
             self.unpriced.cut(count);
             self.calls.drain(..count);
@@ -150,6 +163,18 @@ impl Rows {
     /// Returns the start of the first bucket that starts in `from..to`.
     pub(super) fn first(&self, from: u32, to: u32) -> Option<u32> {
         self.starts.get(self.places(from, to))?.first().copied()
+    }
+
+    /// Returns the start of the first bucket that starts in `from..to` and holds more than what time
+    /// alone costs.
+    pub(super) fn first_of_calls(&self, from: u32, to: u32) -> Option<u32> {
+        if self.standing.0.is_empty() && self.standing_high.0.is_empty() {
+            return self.first(from, to);
+        }
+        let is_of_calls = |sums: &Sums| {
+            *sums != Sums { cost: sums.standing, standing: sums.standing, ..Sums::default() }
+        };
+        self.iter(from, to).find(|(_, sums)| is_of_calls(sums)).map(|(start, _)| start)
     }
 
     /// Returns the start of the last bucket.

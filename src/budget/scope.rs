@@ -1,6 +1,6 @@
 //! Which series a budget counts: matchers by label, each a list of globs.
 
-use crate::model::series::SeriesKey;
+use crate::model::series::{NONE, SeriesKey};
 
 /// What a series can be told apart by.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,6 +21,8 @@ pub enum Label {
     Principal,
     /// Geographic prefix of the inference profile.
     Geo,
+    /// The name of what is not paid by token; [`NONE`] for calls.
+    Item,
     /// A key of the request metadata that the config chose.
     Attribute(String),
 }
@@ -50,7 +52,7 @@ pub struct Scope {
 
 impl Label {
     /// The labels with a name of their own.
-    pub const NAMED: [(&str, Self); 8] = [
+    pub const NAMED: [(&str, Self); 9] = [
         ("provider", Self::Provider),
         ("account", Self::Account),
         ("region", Self::Region),
@@ -59,6 +61,7 @@ impl Label {
         ("tier", Self::Tier),
         ("principal", Self::Principal),
         ("geo", Self::Geo),
+        ("item", Self::Item),
     ];
     /// What stands in front of the key of an attribute, as for `scan --by`.
     pub const ATTRIBUTE_PREFIX: &str = "attr:";
@@ -93,6 +96,8 @@ impl Label {
             Self::Tier => key.tier.as_str(),
             Self::Principal => &key.principal,
             Self::Geo => &key.geo,
+            Self::Item if key.item.is_empty() => NONE,
+            Self::Item => &key.item,
             Self::Attribute(wanted) => key
                 .attributes
                 .iter()
@@ -230,9 +235,14 @@ mod tests {
             (&[("attr:tenant", &["?*"][..])][..], false),
             (&[("attr:tenant", &["", "x"][..])][..], true),
             (&[("route", &["in_region"][..]), ("tier", &["standard"][..])][..], true),
+            (&[("item", &["none"][..])][..], true),
+            (&[("item", &["!none"][..])][..], false),
         ] {
             assert_eq!(scope(matchers).matches(&series), is_in, "{matchers:?}");
         }
+        let item = SeriesKey { item: "endpoint".to_owned(), ..series };
+        assert!(scope(&[]).matches(&item) && scope(&[("item", &["!none"])]).matches(&item));
+        assert!(!scope(&[("item", &["none"])]).matches(&item));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Where a budget stands at a given time.
 
 use super::amount::{Amount, Sums, ratio};
-use super::forecast::{Forecast, NoForecast, Question, forecast};
+use super::forecast::{Forecast, NoForecast, Question, Standing, forecast};
 use super::pace::{Burn, WINDOWS, burn};
 use super::period::Interval;
 use super::plan::Budget;
@@ -61,6 +61,17 @@ impl Status {
     /// the beginning of the period, and `now` no more than an hour before a time at which the track was
     /// settled.
     pub fn of(budget: &Budget, track: &Track, known: &Known, now: UnixMillis) -> Self {
+        Self::with(budget, track, known, Standing::NONE, now)
+    }
+
+    /// Does the same where some of what is counted is paid by time, as `standing` tells.
+    pub fn with(
+        budget: &Budget,
+        track: &Track,
+        known: &Known,
+        standing: Standing<'_>,
+        now: UnixMillis,
+    ) -> Self {
         let period = budget.period.holding(now);
         let carried = carried(budget, track, known, period);
         let limit = budget.limit.plus(carried);
@@ -69,7 +80,8 @@ impl Status {
         let spent = limit.in_unit_of(&sums);
         let period_ms = period.length_ms();
         let burns = WINDOWS.map(|(_, window_ms)| burn(track, limit, period_ms, window_ms, now));
-        let question = Question { track, known, period, limit, spent, now };
+        let made = limit.made_by_calls(&sums);
+        let question = Question { track, known, period, limit, spent, made, standing, now };
         let forecast =
             if budget.period.is_rolling() { Err(NoForecast::Rolling) } else { forecast(&question) };
         Self {

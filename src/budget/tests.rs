@@ -33,9 +33,12 @@ pub(super) fn key(principal: &str, model: &str, attributes: &[(&str, &str)]) -> 
 pub(super) fn any_sums() -> impl Strategy<Value = Sums> {
     let cost =
         prop_oneof![0i128..1 << 50, Just(0), (1i128 << 63)..(1i128 << 70), -(1i128 << 66)..0];
-    (cost, 0u64..1 << 40, prop_oneof![Just(0u64), 0u64..1 << 40], 0u64..1 << 20).prop_map(
-        |(cost, tokens, unpriced_tokens, calls)| Sums {
+    let standing = prop_oneof![Just(0i128), 0i128..1 << 50, (1i128 << 63)..(1i128 << 66)];
+    let unpriced = prop_oneof![Just(0u64), 0u64..1 << 40];
+    (cost, standing, 0u64..1 << 40, unpriced, 0u64..1 << 20).prop_map(
+        |(cost, standing, tokens, unpriced_tokens, calls)| Sums {
             cost: Usd(cost),
+            standing: Usd(standing),
             tokens,
             unpriced_tokens,
             calls,

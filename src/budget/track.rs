@@ -86,11 +86,12 @@ impl Track {
         self.minutes.sum(from, to) + self.hours.sum(from, to) + self.days.sum(from, to)
     }
 
-    /// Returns the start of the first row that starts in `from..to`.
-    pub fn first(&self, from: UnixMillis, to: UnixMillis) -> Option<UnixMillis> {
+    /// Returns the start of the first row that starts in `from..to` and holds more than what time alone
+    /// costs.
+    pub fn first_of_calls(&self, from: UnixMillis, to: UnixMillis) -> Option<UnixMillis> {
         let (from, to) = (first_minute(from), first_minute(to));
         let levels = [&self.minutes, &self.hours, &self.days];
-        levels.iter().filter_map(|rows| rows.first(from, to)).min().map(instant)
+        levels.iter().filter_map(|rows| rows.first_of_calls(from, to)).min().map(instant)
     }
 
     /// Returns the rows that start in `from..to`, by start; rows of different levels may have the same.

@@ -3,7 +3,7 @@
 //! What a track is for is not known here: a rule says what is in it, and whether there is one for all or
 //! one for each value of a label. Budgets have a rule each; baselines have theirs.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::amount::Sums;
@@ -49,6 +49,8 @@ pub struct Tracks {
     folded: Vec<u64>,
     /// Places in `list` by series.
     of_series: Vec<Option<Box<[u32]>>>,
+    /// Series of what is not paid by token. They may reach back to before anything is known of calls.
+    items: HashSet<SeriesId, foldhash::fast::FixedState>,
     known: Known,
     newest: UnixMillis,
 }
@@ -62,6 +64,7 @@ impl Tracks {
             rules,
             list: Vec::new(),
             of_series: Vec::new(),
+            items: HashSet::default(),
             known: Known { from: None, cuts, cuts_from },
             newest: UnixMillis(0),
         };
@@ -81,6 +84,9 @@ impl Tracks {
         }
         if self.of_series.get(place).is_some_and(Option::is_some) {
             return;
+        }
+        if !key.item.is_empty() {
+            self.items.insert(series);
         }
         let mut of_series = Vec::new();
         for rule in 0..self.rules.len() {
@@ -133,7 +139,9 @@ impl Tracks {
         if bucket.level != Level::Ever {
             self.newest = self.newest.max(bucket.start());
         }
-        self.known.learn(bucket.start());
+        if !self.items.contains(&series) {
+            self.known.learn(bucket.start());
+        }
         if sums.is_empty() {
             return true;
         }

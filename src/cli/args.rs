@@ -173,7 +173,7 @@ pub struct ScanArgs {
     /// Decode with the plain decoder (`serde_json`): slower, for cross-checking the numbers
     #[arg(long)]
     pub plain: bool,
-    /// Take `[models]`, `[prices]` and `[[format]]` from this config file
+    /// Take `[models]`, `[[provisioned]]`, `[prices]` and `[[format]]` from this config file
     #[arg(long, value_name = "CONFIG.toml")]
     pub config: Option<PathBuf>,
 }
@@ -404,7 +404,7 @@ pub struct FindArgs {
     /// Threads to use [default: all cores]
     #[arg(long, value_name = "N")]
     pub threads: Option<std::num::NonZeroUsize>,
-    /// Take `[models]`, `[prices]` and `[[format]]` from this config file, and its sources' files if
+    /// Take `[models]`, `[[provisioned]]`, `[prices]` and `[[format]]` from this config file, and its sources' files if
     /// no file is named
     #[arg(long, value_name = "CONFIG.toml")]
     pub config: Option<PathBuf>,
@@ -416,7 +416,7 @@ pub struct DoctorArgs {
     /// Log files and globs, plain or gzip; `-` reads stdin
     #[arg(value_name = "FILES | -")]
     pub files: Vec<String>,
-    /// Take `[models]`, `[prices]` and `[[format]]` from this config file, and its sources' files if
+    /// Take `[models]`, `[[provisioned]]`, `[prices]` and `[[format]]` from this config file, and its sources' files if
     /// no file is named
     #[arg(long, value_name = "CONFIG.toml")]
     pub config: Option<PathBuf>,

@@ -21,10 +21,11 @@ use crate::store::{LedgerStore, StoreError};
 pub(super) fn config(file: &Path) -> Result<(), Failure> {
     let config = load_config(file)?;
     let book = daemon::load_book(&config.price_files)?;
+    config.items(&book)?;
     let (limits, exports) = daemon::load_limits(&config.quota)?;
     serve::read_file(&config.web)?;
     let mut text = format!(
-        "{}: {} source{}, {} mapped model{}, {} price file{}, {} alert \
+        "{}: {} source{}, {} mapped model{}, {} price file{}, {} provisioned throughput{}, {} fixed cost{}, {} alert \
          route{}: ok\n",
         file.display(),
         config.sources.len(),
@@ -33,6 +34,10 @@ pub(super) fn config(file: &Path) -> Result<(), Failure> {
         plural(config.models.len()),
         config.price_files.len(),
         plural(config.price_files.len()),
+        config.provisioned.len(),
+        plural(config.provisioned.len()),
+        config.fixed_costs.len(),
+        plural(config.fixed_costs.len()),
         config.delivery.routes.len(),
         plural(config.delivery.routes.len()),
     );
@@ -85,11 +90,12 @@ pub(super) fn open_as_it_is(dir: &Path) -> Result<(LedgerStore, Ledger), StoreEr
 fn text(ledger: &Ledger, report: &Report) -> String {
     let grand = ledger.grand();
     let mut text = format!(
-        "calls      {}\ntokens     {}\nunpriced   {}\ncost USD   {}\n",
+        "calls      {}\ntokens     {}\nunpriced   {}\ncost USD   {}\nfixed USD  {}\n",
         grouped(grand.requests),
         grouped(grand.tokens.total()),
         grouped(grand.unpriced.total()),
         grand.cost,
+        grand.charge,
     );
     text.push_str(&format!("commits    {}\n", grouped(ledger.number())));
     text.push_str(&format!("series     {}\n", grouped(report.series as u64)));
@@ -120,6 +126,7 @@ fn json(ledger: &Ledger, report: &Report) -> Result<String, Failure> {
         "tokens": by_class(&grand.tokens),
         "unpriced_tokens": by_class(&grand.unpriced),
         "cost_usd": grand.cost.to_string(),
+        "fixed_cost_usd": grand.charge.to_string(),
         "reported_cost_usd": grand.reported_cost.to_string(),
         "commits": ledger.number(),
         "series": report.series,

@@ -17,7 +17,7 @@ use crate::ledger::state::Ledger;
 use crate::model::time::{DAY_MS, MINUTE_MS, UnixMillis};
 use crate::quota::limits::Limits;
 use crate::quota::tracker::{self, PoolStatus, Tracker};
-use crate::serve::quotas;
+use crate::serve::api::quotas;
 use crate::store::{LedgerStore, StoreError};
 use crate::watch::facts::Facts;
 use crate::watch::rules::LatencyLimit;

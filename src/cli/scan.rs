@@ -57,7 +57,8 @@ fn count(mut meter: Meter, inputs: &Inputs, tally: &Tally, by: &[By], bar: &Prog
     groups
 }
 
-/// Returns the rules of a pass without a ledger, with `[models]`, `[prices]` and `[[format]]` of a config.
+/// Returns the rules of a pass without a ledger, with `[models]`, `[[provisioned]]`,
+/// `[prices]` and `[[format]]` of a config.
 pub(super) fn rules(
     config: Option<&Config>,
     attributes: Vec<String>,
@@ -67,6 +68,7 @@ pub(super) fn rules(
     Ok(Rules {
         book: Arc::new(daemon::load_book(files)?),
         models: Arc::new(config.map(|config| config.models.clone()).unwrap_or_default()),
+        provisioned: Arc::new(config.map(Config::paid_by_hour).unwrap_or_default()),
         attributes: attributes.into(),
         formats: config.map_or(&[][..], |config| &config.formats).into(),
         seed: 0,

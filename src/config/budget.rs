@@ -95,7 +95,7 @@ pub(super) fn cuts(budgets: &[Budget]) -> HourCuts {
 }
 
 fn read_one(section: &mut Section<'_, '_>, attributes: &[String]) -> Option<Budget> {
-    let name = read_name(section);
+    let name = read_name(section, "budget");
     let limit = read_limit(section);
     let period = read_period(section);
     let check = |name: &str| check_label(name, attributes).map(|_| ());
@@ -136,7 +136,8 @@ fn read_one(section: &mut Section<'_, '_>, attributes: &[String]) -> Option<Budg
     })
 }
 
-fn read_name(section: &mut Section<'_, '_>) -> Option<String> {
+/// Reads the name of something, which becomes the label `label`.
+pub(super) fn read_name(section: &mut Section<'_, '_>, label: &str) -> Option<String> {
     let is_known = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
     let is_there = section.has("name");
     let name = section.scalar("name", NAME, |text| {
@@ -144,7 +145,7 @@ fn read_name(section: &mut Section<'_, '_>) -> Option<String> {
         is_right.then(|| text.to_owned()).ok_or_else(|| format!("expected {NAME}"))
     });
     if !is_there {
-        section.report("`name` is missing; it becomes the label `budget`".to_owned());
+        section.report(format!("`name` is missing; it becomes the label `{label}`"));
     }
     name
 }
@@ -178,7 +179,7 @@ fn read_limit(section: &mut Section<'_, '_>) -> Option<Amount> {
 }
 
 /// Reads dollars of at least `least` picodollars.
-fn dollars(text: &str, least: i128, allowed: &str) -> Result<Usd, String> {
+pub(super) fn dollars(text: &str, least: i128, allowed: &str) -> Result<Usd, String> {
     match Usd::parse_exact(text) {
         Ok(usd) if usd.0 >= least => Ok(usd),
         Ok(_) => Err(format!("expected {allowed}")),
@@ -264,7 +265,7 @@ fn read_thresholds(section: &mut Section<'_, '_>) -> Vec<Threshold> {
 }
 
 /// Returns the label of this name if series have it.
-fn check_label(name: &str, attributes: &[String]) -> Result<Label, String> {
+pub(super) fn check_label(name: &str, attributes: &[String]) -> Result<Label, String> {
     let attributes: Vec<String> =
         attributes.iter().map(|key| Label::Attribute(key.clone()).name()).collect();
     let known = Label::NAMED.iter().map(|(name, _)| *name);

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::budget;
+use super::charge;
 use super::conditions;
 use super::format;
 use super::problem::Problems;
@@ -65,7 +66,7 @@ pub(super) fn read(reader: &Reader<'_>, folder: &Path) -> Option<Config> {
     let sources = read_sources(&mut root, folder);
     let allowed = "the id or ARN of a model or of a system-defined inference profile, for example \
                    `us.anthropic.claude-sonnet-4-6`";
-    let models = root.text_map("models", allowed, |target| {
+    let mut models = root.text_map("models", allowed, |target| {
         !target.is_empty() && !ModelRef::parse(target).opaque
     });
     let formats = format::read(&mut root);
@@ -74,6 +75,9 @@ pub(super) fn read(reader: &Reader<'_>, folder: &Path) -> Option<Config> {
     prices.finish();
     let quota = quota::read(&mut root, folder);
     let budgets = budget::read(&mut root, &shown.attributes, retention);
+    let source_names: Vec<String> = sources.iter().map(|source| source.name.clone()).collect();
+    let items = charge::read(&mut root, &shown.attributes, &source_names);
+    charge::map_models(&root, &mut models, &items);
     let mut alerts = root.section("alerts");
     let delivery = route::read(&mut alerts, folder);
     let rules = conditions::read(&mut alerts);
@@ -102,6 +106,8 @@ pub(super) fn read(reader: &Reader<'_>, folder: &Path) -> Option<Config> {
         price_files: price_files.iter().map(|file| folder.join(file)).collect(),
         quota,
         budgets,
+        provisioned: items.provisioned,
+        fixed_costs: items.fixed_costs,
         rules,
         delivery,
     })

@@ -5,6 +5,7 @@
 //! core. It must never start or open anything, and never print: problems are values.
 
 mod budget;
+mod charge;
 mod check;
 mod conditions;
 mod file_source;
@@ -34,10 +35,12 @@ pub(crate) use section::parse_duration_ms;
 pub use web::WebConfig;
 
 use crate::budget::plan::Budget;
+use crate::charge::{Item, NoHourPrice, Throughput};
 use crate::ledger::rollup::{HourCuts, Retention};
 use crate::ledger::state::Settings;
 use crate::model::log_format::LogFormat;
 use crate::model::time::{DAY_MS, HOUR_MS};
+use crate::price::{Book, Validity};
 use crate::watch::rules::Rules;
 
 /// Where `/metrics` is served by default.
@@ -72,6 +75,10 @@ pub struct Config {
     pub quota: QuotaConfig,
     /// What calls may come to.
     pub budgets: Vec<Budget>,
+    /// Provisioned throughput.
+    pub provisioned: Vec<Throughput>,
+    /// What else is not paid by token.
+    pub fixed_costs: Vec<Item>,
     /// What is worth an alert.
     pub rules: Rules,
     /// Where alerts are sent.
@@ -118,8 +125,31 @@ impl Config {
             price_files: Vec::new(),
             quota: QuotaConfig::default(),
             budgets: Vec::new(),
+            provisioned: Vec::new(),
+            fixed_costs: Vec::new(),
             rules: Rules::default(),
             delivery: DeliveryConfig::default(),
         }
+    }
+
+    /// Returns everything that is not paid by token, with prices that `book` has where the config names
+    /// none.
+    ///
+    /// # Errors
+    /// There is no such price.
+    pub fn items(&self, book: &Book) -> Result<Vec<Item>, NoHourPrice> {
+        let provisioned = self.provisioned.iter().map(|throughput| throughput.item(book));
+        let fixed = self.fixed_costs.iter().cloned().map(Ok);
+        provisioned.chain(fixed).collect()
+    }
+
+    /// Returns when the ARNs of provisioned throughput are paid by the hour.
+    pub fn paid_by_hour(&self) -> BTreeMap<String, Vec<Validity>> {
+        let mut times: BTreeMap<String, Vec<Validity>> = BTreeMap::new();
+        for one in &self.provisioned {
+            let valid = Validity { from: one.from, to: one.to.unwrap_or(Validity::ALWAYS.to) };
+            times.entry(one.arn.clone()).or_default().push(valid);
+        }
+        times
     }
 }

@@ -27,6 +27,8 @@ pub(super) struct Section<'r, 'i> {
     at: Range<usize>,
     table: DeTable<'i>,
     known: Vec<&'static str>,
+    /// Keys that were there when they were read.
+    read: Vec<&'static str>,
 }
 
 impl<'i> Reader<'i> {
@@ -50,6 +52,7 @@ impl<'i> Reader<'i> {
             at: 0..0,
             table: table.into_inner(),
             known: Vec::new(),
+            read: Vec::new(),
         }
     }
 
@@ -93,7 +96,11 @@ impl<'r, 'i> Section<'r, 'i> {
         let parts = self.path.split('.').map(|part| part.split('[').next().unwrap_or_default());
         let path: Vec<&str> = parts.filter(|part| !part.is_empty()).chain([key]).collect();
         self.reader.asked.borrow_mut().push((path.join("."), takes.to_owned()));
-        self.table.remove(key)
+        let value = self.table.remove(key);
+        if value.is_some() {
+            self.read.push(key);
+        }
+        value
     }
 
     fn wrong_type(&self, key: &str, value: &Spanned<DeValue<'i>>, wanted: &str) {
@@ -161,6 +168,29 @@ impl<'r, 'i> Section<'r, 'i> {
         }
     }
 
+    /// Reads a day or an instant, quoted or not; `allowed` completes "expected …".
+    pub(super) fn instant<T>(
+        &mut self,
+        key: &'static str,
+        allowed: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Option<T> {
+        let value = self.take(key, allowed)?;
+        let text = match value.get_ref() {
+            DeValue::String(text) => text.to_string(),
+            DeValue::Datetime(date) => date.to_string(),
+            _ => {
+                self.wrong_type(key, &value, allowed);
+                return None;
+            }
+        };
+        let parsed = parse(&text);
+        if parsed.is_none() {
+            self.report_at(key, &value.span(), format!("found `{text}`, expected {allowed}"));
+        }
+        parsed
+    }
+
     /// Reads a text whose mistakes `parse` describes itself, without the text where that may hold a
     /// secret.
     pub(super) fn checked<T>(
@@ -179,6 +209,11 @@ impl<'r, 'i> Section<'r, 'i> {
     /// Tells whether a key is there and was not read yet.
     pub(super) fn has(&self, key: &str) -> bool {
         self.table.contains_key(key)
+    }
+
+    /// Tells whether a key that was read was there, whatever it held.
+    pub(super) fn was_there(&self, key: &str) -> bool {
+        self.read.contains(&key)
     }
 
     /// Reports a key that must not be there, without its value; it is not shown as a known one.
@@ -355,7 +390,7 @@ impl<'r, 'i> Section<'r, 'i> {
                 }
             }
         };
-        Section { reader: self.reader, path, at, table, known: Vec::new() }
+        Section { reader: self.reader, path, at, table, known: Vec::new(), read: Vec::new() }
     }
 
     /// Opens a list of tables (`[[key]]`).
@@ -374,7 +409,14 @@ impl<'r, 'i> Section<'r, 'i> {
             }
             if let DeValue::Table(table) = item.into_inner() {
                 let path = format!("{path}[{place}]");
-                sections.push(Section { reader: self.reader, path, at, table, known: Vec::new() });
+                sections.push(Section {
+                    reader: self.reader,
+                    path,
+                    at,
+                    table,
+                    known: Vec::new(),
+                    read: Vec::new(),
+                });
             }
         }
         sections

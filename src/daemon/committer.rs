@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
 
+use super::charges::Charger;
 use super::evaluator::Start;
 use super::mailbox::Mailbox;
 use super::published::Published;
@@ -68,6 +69,8 @@ pub(super) struct Committer {
     pub(super) labels: Labels,
     published: Published,
     pub(super) now: fn() -> UnixMillis,
+    /// What charges beside tokens.
+    charger: Charger,
     /// Where the evaluator finds what was committed.
     mailbox: Arc<Mailbox>,
     facts: LedgerFacts,
@@ -84,6 +87,7 @@ impl Committer {
         books: Books,
         book: Arc<Book>,
         labels: Labels,
+        charger: Charger,
         published: Published,
         mailbox: Arc<Mailbox>,
         now: fn() -> UnixMillis,
@@ -99,6 +103,7 @@ impl Committer {
             labels,
             published,
             now,
+            charger,
             mailbox,
             facts,
             sources,
@@ -117,6 +122,7 @@ impl Committer {
         lookout: Lookout,
         evaluator: &SyncSender<Start>,
     ) -> Result<Books, CommitError> {
+        self.catch_up()?;
         self.publish();
         self.published.alerts.send_replace(Arc::clone(self.books.ledger.alerts()));
         let Books { store, ledger } = &self.books;
@@ -125,16 +131,20 @@ impl Committer {
         drop(evaluator.send(start));
         loop {
             let first = match inbox.recv_timeout(FOLD_EVERY) {
-                Ok(message) => message,
-                Err(RecvTimeoutError::Timeout) => {
-                    self.fold_if_old()?;
-                    continue;
-                }
+                Ok(message) => Some(message),
+                Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => break,
             };
-            let mut booking = self.books.ledger.open_booking((self.now)());
-            self.take(&mut booking, first)?;
-            self.gather(&mut booking, inbox)?;
+            let now = (self.now)();
+            let mut booking = self.books.ledger.open_booking(now);
+            self.charger.book_due(&mut booking, &self.books.ledger, now);
+            if let Some(first) = first {
+                self.take(&mut booking, first)?;
+                self.gather(&mut booking, inbox)?;
+            } else if booking.is_empty() {
+                self.fold_if_old()?;
+                continue;
+            }
             self.commit(booking)?;
             self.fold_if_old()?;
         }
@@ -142,6 +152,26 @@ impl Committer {
             self.books.store.fold(&self.books.ledger)?;
         }
         Ok(self.books)
+    }
+
+    /// Charges what fell due while nobody ran, before anyone looks.
+    fn catch_up(&mut self) -> Result<(), CommitError> {
+        let mut is_more = true;
+        while is_more {
+            let now = (self.now)();
+            let Books { store, ledger } = &mut self.books;
+            let mut booking = ledger.open_booking(now);
+            is_more = self.charger.book_due(&mut booking, ledger, now);
+            if !booking.is_empty() {
+                let delta = ledger.close(booking);
+                store.commit(&delta)?;
+                ledger.apply(&delta);
+                if store.fold_is_due() {
+                    store.fold(ledger)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Adds what else is there, until it is time to commit.
@@ -178,7 +208,7 @@ impl Committer {
         let now = (self.now)();
         while let Some(batch) = self.early.remove(&self.next_number) {
             self.next_number += 1;
-            self.books.ledger.book(booking, &batch, now)?;
+            self.charger.book_batch(&mut self.books.ledger, booking, &batch, now)?;
         }
         Ok(())
     }

@@ -4,6 +4,7 @@
 //! writes and publishes. The main thread serves HTTP and waits for signals. Only this module
 //! spawns (but for a thread of `alert` that writes to standard output), and only [`clock`] reads the wall clock. It must never count or compute an amount.
 
+mod charges;
 pub mod clock;
 mod committer;
 mod evaluator;
@@ -37,6 +38,7 @@ use self::pipeline::Pipeline;
 use self::published::Published;
 use self::signals::{Event, Signals};
 use crate::alert::{self, Route, RouteErrors};
+use crate::charge::{Item, NoHourPrice};
 use crate::config::{Config, QuotaConfig};
 use crate::ledger::meter::Rules;
 use crate::price::Book;
@@ -66,6 +68,9 @@ pub enum DaemonError {
     /// A price file is wrong.
     #[error(transparent)]
     Prices(#[from] BookFileError),
+    /// A price of provisioned throughput is not known.
+    #[error(transparent)]
+    HourPrice(#[from] NoHourPrice),
     /// A quota file is wrong.
     #[error(transparent)]
     Limits(#[from] LimitsError),
@@ -138,11 +143,12 @@ async fn run_in(
     let signals = Signals::new(asked)
         .map_err(|source| DaemonError::System { what: "watch for signals", source })?;
     let book = Arc::new(load_book(&config.price_files)?);
+    let items: Arc<[Item]> = config.items(&book)?.into();
     let limits = limits(&config.quota)?;
 
     let routes = alert::prepare(&config.delivery, environment)?;
     let published = Published::new(Arc::clone(&lock));
-    published.plan(&config);
+    published.plan(&config, &items);
     let doors = Doors {
         lock: published.locks.subscribe(),
         snapshot: published.snapshots.subscribe(),
@@ -173,7 +179,7 @@ async fn run_in(
         "the ledger is open"
     );
     let rules = rules(&config, book, &books);
-    let pipeline = Pipeline::start(&config, rules, limits, books, routes, &published)?;
+    let pipeline = Pipeline::start(&config, rules, items, limits, books, routes, &published)?;
     let outside = Outside { reload, environment };
     let result = supervise(config, pipeline, signals, &published, &outside).await;
     drop(stop_serving);
@@ -213,13 +219,13 @@ async fn supervise(
                 tracing::error!("the new config is wrong, the old one stays in force:\n{why}");
                 Err(why)
             }
-            Ok(Prepared { config: new, book, limits, routes, lock }) => {
+            Ok(Prepared { config: new, book, items, limits, routes, lock }) => {
                 let books = stop(pipeline).await?;
                 let text = describe_reload(&config, &new);
                 let rules = rules(&new, book, &books);
-                published.plan(&new);
+                published.plan(&new, &items);
                 published.locks.send_replace(lock);
-                pipeline = Pipeline::start(&new, rules, limits, books, routes, published)?;
+                pipeline = Pipeline::start(&new, rules, items, limits, books, routes, published)?;
                 config = new;
                 tracing::info!("{text}");
                 Ok(text)
@@ -236,6 +242,7 @@ async fn supervise(
 struct Prepared {
     config: Config,
     book: Arc<Book>,
+    items: Arc<[Item]>,
     limits: Arc<Limits>,
     routes: Vec<Route>,
     lock: Arc<Lock>,
@@ -248,8 +255,9 @@ fn prepare(outside: &Outside<'_>) -> Result<Prepared, String> {
     let limits = limits(&config.quota).map_err(|error| chain_text(&error))?;
     let routes = alert::prepare(&config.delivery, outside.environment)
         .map_err(|error| chain_text(&error))?;
+    let items = config.items(&book).map_err(|error| chain_text(&error))?.into();
     let lock = Lock::new(&config.web, outside.environment).map_err(|error| chain_text(&error))?;
-    Ok(Prepared { config, book: Arc::new(book), limits, routes, lock: Arc::new(lock) })
+    Ok(Prepared { config, book: Arc::new(book), items, limits, routes, lock: Arc::new(lock) })
 }
 
 /// Returns an error and why, a line each.
@@ -293,6 +301,7 @@ fn rules(config: &Config, book: Arc<Book>, books: &Books) -> Rules {
     Rules {
         book,
         models: Arc::new(config.models.clone()),
+        provisioned: Arc::new(config.paid_by_hour()),
         attributes: config.labels.attributes.clone().into(),
         formats: config.formats.clone().into(),
         seed: books.store.identity().seed,

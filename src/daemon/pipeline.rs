@@ -12,6 +12,7 @@ use std::thread::{self, JoinHandle};
 use tokio::sync::{mpsc, oneshot};
 
 use super::DaemonError;
+use super::charges::Charger;
 use super::clock;
 use super::committer::{Books, CommitError, Committer, Message};
 use super::evaluator::Evaluator;
@@ -23,6 +24,7 @@ use super::tailer::{Followed, Tailer};
 use super::wake::Wake;
 use super::worker;
 use crate::alert::{Deliverer, Route, Settled, Wiring};
+use crate::charge;
 use crate::config::Config;
 use crate::decode::frame::{Part, parts};
 use crate::decode::{Decoder, Item};
@@ -56,6 +58,7 @@ impl Pipeline {
     pub(super) fn start(
         config: &Config,
         rules: Rules,
+        items: Arc<[charge::Item]>,
         limits: Arc<Limits>,
         books: Books,
         routes: Vec<Route>,
@@ -67,7 +70,8 @@ impl Pipeline {
             limits,
             books.ledger.horizons(),
             books.ledger.alerts().states(),
-        );
+        )
+        .with_items(Arc::clone(&items), config.provisioned.as_slice().into());
         let mailbox = Arc::new(Mailbox::new(&lookout));
         let wake = Arc::new(Wake::default());
         let (committer_inbox, messages) = sync_channel(MESSAGES_WAITING);
@@ -94,10 +98,12 @@ impl Pipeline {
         let (deliverer, settled) = deliver(config, routes, published);
         let settler_inbox = committer_inbox.clone();
         threads.push(spawn("settler", move || settle(settled, &settler_inbox))?);
+        let charger = Charger::new(items, &books.ledger, clock::now());
         let committer = Committer::new(
             books,
             rules.book,
             config.labels.clone(),
+            charger,
             published.clone(),
             Arc::clone(&mailbox),
             clock::now,

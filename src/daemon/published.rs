@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use crate::charge::Item;
 use crate::config::Config;
 use crate::ledger::alerts::Alerts;
 use crate::metrics::{Deliveries, Snapshot};
@@ -41,9 +42,13 @@ impl Published {
         }
     }
 
-    /// Publishes the budgets of a config, of which nothing is known until they are evaluated.
-    pub(super) fn plan(&self, config: &Config) {
-        let plans = config.budgets.as_slice().into();
-        self.evaluations.send_replace(Arc::new(Evaluation { plans, ..Evaluation::default() }));
+    /// Publishes the budgets and items of a config, of which nothing is known until they are evaluated.
+    pub(super) fn plan(&self, config: &Config, items: &Arc<[Item]>) {
+        let (plans, items) = (config.budgets.as_slice().into(), Arc::clone(items));
+        self.evaluations.send_replace(Arc::new(Evaluation {
+            plans,
+            items,
+            ..Evaluation::default()
+        }));
     }
 }

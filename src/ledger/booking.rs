@@ -84,6 +84,16 @@ impl Booking {
             && self.charged.is_empty()
     }
 
+    /// Returns by which levels amounts are booked.
+    pub fn horizons(&self) -> &Horizons {
+        &self.horizons
+    }
+
+    /// Returns how many bytes of a source wait here.
+    pub fn bytes_of(&self, source: &str) -> u64 {
+        self.ingest.get(source).map_or(0, |ingest| ingest.bytes)
+    }
+
     /// Adds what an item costs that is not paid by token, at the time `at`.
     pub fn charge(&mut self, key: &SeriesKey, at: UnixMillis, cost: Usd) {
         let bucket = self.horizons.bucket(at);

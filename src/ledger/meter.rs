@@ -24,7 +24,7 @@ use crate::model::series::{
 use crate::model::signal::SignalKey;
 use crate::model::time::UnixMillis;
 use crate::model::tokens::{ByClass, TokenClass};
-use crate::price::Book;
+use crate::price::{Book, RateCard, Validity};
 
 /// Combinations kept; a log with more (hostile or broken) makes them start over.
 const COMBINATIONS_MAX: usize = 16_384;
@@ -36,6 +36,8 @@ pub struct Rules {
     pub book: Arc<Book>,
     /// What stands behind opaque model ARNs.
     pub models: Arc<BTreeMap<String, String>>,
+    /// When the ARNs of provisioned throughput are paid by the hour.
+    pub provisioned: Arc<BTreeMap<String, Vec<Validity>>>,
     /// Keys of request metadata to keep as attributes.
     pub attributes: Arc<[String]>,
     /// Logs that the config describes.
@@ -273,7 +275,7 @@ impl Rater {
         let (id, has_shared_id) =
             if self.rules.ids { self.id(invocation, event_id) } else { (None, false) };
         if let Some(resolved) = self.resolved.get_mut(index) {
-            resolved.refresh(&self.rules.book, invocation.at);
+            resolved.refresh(&self.rules, invocation.at);
             let place = resolved.place_in(self.batch, rated);
             let entry = Entry { id, has_shared_id, ..entry(invocation, place, tokens) };
             see(&entry, &resolved.group);
@@ -401,9 +403,9 @@ impl Rater {
 
 impl Resolved {
     /// Takes the prices of another time if those at hand do not hold at `at`.
-    fn refresh(&mut self, book: &Book, at: UnixMillis) {
+    fn refresh(&mut self, rules: &Rules, at: UnixMillis) {
         if !self.group.card.valid.holds_at(at) {
-            let card = book.rate_card(&self.group.series, at);
+            let card = card(rules, &self.group.model_id, &self.group.series, at);
             let Group { series, model_id, .. } = &*self.group;
             self.group =
                 Arc::new(Group { series: series.clone(), model_id: model_id.clone(), card });
@@ -473,8 +475,16 @@ fn resolve(rules: &Rules, invocation: &Invocation<'_>, context: ContextBand) -> 
         context,
         item: String::new(),
     };
-    let card = rules.book.rate_card(&series, invocation.at);
+    let card = card(rules, logged, &series, invocation.at);
     Group { series, model_id: label_value(logged), card }
+}
+
+/// Returns the prices of a series of calls of the model id `logged`.
+fn card(rules: &Rules, logged: &str, series: &SeriesKey, at: UnixMillis) -> RateCard {
+    match rules.provisioned.get(logged).filter(|_| series.route == Route::Provisioned) {
+        Some(times) => RateCard::of_provisioned(times, at),
+        None => rules.book.rate_card(series, at),
+    }
 }
 
 fn narrowed(invocation: &Invocation<'_>) -> ByClass<u32> {

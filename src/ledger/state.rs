@@ -136,7 +136,9 @@ impl Ledger {
 
     /// Begins the next commit at the time `now`. The one before must be applied.
     pub fn open_booking(&self, now: UnixMillis) -> Booking {
-        let believed = match self.newest {
+        // What is charged by time goes on where no calls come, and its minutes must become hours as well.
+        let charged = self.charged.values().max().copied().unwrap_or_default();
+        let believed = match self.newest.max(charged.min(now)) {
             UnixMillis(0) => now,
             newest => now.min(newest.plus(IDLE_MAX_MS)),
         };
@@ -154,6 +156,17 @@ impl Ledger {
         booking: &mut Booking,
         batch: &RatedBatch,
         now: UnixMillis,
+    ) -> Result<(), BookError> {
+        self.book_seen(booking, batch, now, |_, _| {})
+    }
+
+    /// Does the same, and shows every call that is counted with the time at which it is booked.
+    pub fn book_seen(
+        &mut self,
+        booking: &mut Booking,
+        batch: &RatedBatch,
+        now: UnixMillis,
+        mut see: impl FnMut(&Entry, UnixMillis),
     ) -> Result<(), BookError> {
         let known = booking.positions.get(&batch.log).or_else(|| self.positions.get(&batch.log));
         // A log that is not known yet begins where its reader says: at 0, or behind what it shares
@@ -199,7 +212,7 @@ impl Ledger {
             let novelty =
                 Novelty { kind: entry.kind, id: entry.id, is_known, is_told, at: entry.at };
             match self.accept(booking, &mut ingest, novelty, now) {
-                LineResult::Accepted => book_entry(booking, place, entry, now),
+                LineResult::Accepted => see(entry, book_entry(booking, place, entry, now)),
                 LineResult::Corroborated => book_claim(booking, place, entry, now),
                 _ => {}
             }
@@ -515,8 +528,8 @@ impl Ledger {
     }
 }
 
-/// Adds a call.
-fn book_entry(booking: &mut Booking, place: u32, entry: &Entry, now: UnixMillis) {
+/// Adds a call. Returns the time at which it is booked.
+fn book_entry(booking: &mut Booking, place: u32, entry: &Entry, now: UnixMillis) -> UnixMillis {
     let mut entry = *entry;
     if entry.at > now.plus(FUTURE_MAX_MS) {
         if entry.at != UnixMillis::UNKNOWN {
@@ -530,6 +543,7 @@ fn book_entry(booking: &mut Booking, place: u32, entry: &Entry, now: UnixMillis)
     } else {
         booking.cells.add(place, bucket, &entry);
     }
+    entry.at
 }
 
 /// Adds what a log claims of the cost of a call that is counted elsewhere, to be compared with that.

@@ -6,6 +6,7 @@ use prometheus::proto::{LabelPair, MetricFamily};
 
 use super::budgets;
 use super::builder::{Family, float, pair};
+use super::charges;
 use super::series::Group;
 use super::signals;
 use super::snapshot::{COMMIT_US_BOUNDS, Snapshot};
@@ -26,6 +27,7 @@ pub(super) fn beside_series(
     now: UnixMillis,
 ) -> Vec<MetricFamily> {
     let mut families: Vec<_> = price_families(snapshot, groups, now).collect();
+    families.extend(charges::families(evaluation, snapshot));
     families.extend(signals::families(snapshot));
     families.extend(ingest_families(snapshot, now));
     families.extend(budgets::spending(evaluation, snapshot));

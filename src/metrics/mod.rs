@@ -8,6 +8,7 @@
 
 mod budgets;
 mod builder;
+mod charges;
 pub mod delivery;
 mod families;
 pub mod names;

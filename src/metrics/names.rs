@@ -70,6 +70,24 @@ metrics! {
         "The price book in use.";
     PRICE_BOOK_TIMESTAMP = GAUGE "tollkeeper_price_book_timestamp_seconds"
         "Time of the price book in use.";
+    PROVISIONED_COST = COUNTER "tollkeeper_provisioned_cost_usd_total"
+        "What provisioned throughput of the config has cost, by the minute of its hours; the calls on it cost no tokens.";
+    FIXED_COST = COUNTER "tollkeeper_fixed_cost_usd_total"
+        "What the fixed costs of the config have come to, by the hour, the call or the gigabyte of log.";
+    PROVISIONED_UNITS = GAUGE "tollkeeper_provisioned_model_units"
+        "Model units of provisioned throughput that is paid now.";
+    PROVISIONED_COST_PER_HOUR = GAUGE "tollkeeper_provisioned_cost_usd_per_hour"
+        "What provisioned throughput that is paid now costs an hour, all its units together.";
+    PROVISIONED_UTILIZATION = GAUGE "tollkeeper_provisioned_utilization_ratio"
+        "Tokens of the last five full minutes by event time against the declared capacity; absent where none is declared. Throughputs of one model, account and region show what they are used together.";
+    PROVISIONED_IDLE = GAUGE "tollkeeper_provisioned_idle_usd_per_hour"
+        "The part of the hourly cost that is paid for capacity without use in the last five full minutes.";
+    PROVISIONED_OVERFLOW_REQUESTS = GAUGE "tollkeeper_provisioned_overflow_requests_per_minute"
+        "On-demand calls of the same model, account and region in the last five full minutes; throughputs that share them show the same.";
+    PROVISIONED_OVERFLOW_TOKENS = GAUGE "tollkeeper_provisioned_overflow_tokens_per_minute"
+        "Tokens of these calls.";
+    PROVISIONED_DEAD_ZONE = GAUGE "tollkeeper_provisioned_dead_zone_minutes"
+        "Of the last 15 full minutes, those in which the throughput was used to 95 % or more while on-demand calls of the same model were throttled.";
     CLOUDTRAIL_CALLS = COUNTER "tollkeeper_cloudtrail_calls_total"
         "Model calls that CloudTrail tells of, by operation, outcome and whether they came through a VPC endpoint; the same calls as those of other logs, so never add them.";
     GATEWAY_REQUESTS = COUNTER "tollkeeper_gateway_requests_total"

@@ -211,6 +211,8 @@ names! {
         NoPriceAtTime = "no_price_at_time",
         /// Custom and imported models are not paid by the token.
         NotPaidByToken = "not_paid_by_token",
+        /// Provisioned throughput of which the config does not tell what an hour costs at that time.
+        ProvisionedNotDeclared = "provisioned_not_declared",
     }
 }
 

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::card::{Price, RateCard};
+use super::card::RateCard;
 use super::problem::{BookError, BookProblem};
 use super::read::{self, BookFile, PriceRow, Region};
 use super::resolve::ModelPrices;
@@ -226,14 +226,17 @@ impl Book {
 
     /// Returns the prices of a series at `at`, and for how long they hold.
     ///
-    /// Tokens on provisioned throughput cost exactly nothing: they are paid by the hour
-    /// ([`Self::hourly`]). Custom models run on provisioned throughput and imported models are paid
+    /// Provisioned throughput is paid by the hour ([`Self::hourly`]); whether that is counted is not known
+    /// here, so its tokens are unpriced ([`RateCard::of_provisioned`] tells of those that are). Custom models run on provisioned throughput and imported models are paid
     /// by the minute, so their tokens have no price either, and it is not known which hour or
     /// minute to charge: they are unpriced.
     pub fn rate_card(&self, key: &SeriesKey, at: UnixMillis) -> RateCard {
         match key.route {
             Route::Provisioned => {
-                return RateCard::uniform(Price::Priced(Usd::ZERO), Validity::ALWAYS);
+                return RateCard::unpriced(
+                    UnpricedReason::ProvisionedNotDeclared,
+                    Validity::ALWAYS,
+                );
             }
             Route::Custom | Route::Imported => {
                 return RateCard::unpriced(UnpricedReason::NotPaidByToken, Validity::ALWAYS);

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::timeline::Validity;
 use crate::model::money::Usd;
 use crate::model::names::{Approximation, Approximations, UnpricedReason};
+use crate::model::time::UnixMillis;
 use crate::model::tokens::{ByClass, TokenClass, TokenCounts};
 
 /// The price of one token of a class, or why there is none.
@@ -61,6 +62,21 @@ impl RateCard {
     pub(super) fn uniform(price: Price, valid: Validity) -> Self {
         let prices = ByClass([price; crate::model::tokens::TOKEN_CLASSES]);
         Self { valid, prices, approximations: Approximations::default(), source: None }
+    }
+
+    /// Returns the card of tokens on provisioned throughput whose hours are paid in `times`: they cost
+    /// exactly nothing then. At other times nobody said what they cost, so they are unpriced.
+    pub fn of_provisioned(times: &[Validity], at: UnixMillis) -> Self {
+        if let Some(valid) = times.iter().find(|valid| valid.holds_at(at)) {
+            return Self::uniform(Price::Priced(Usd::ZERO), *valid);
+        }
+        let before = times.iter().map(|valid| valid.to).filter(|to| *to <= at).max();
+        let after = times.iter().map(|valid| valid.from).filter(|from| *from > at).min();
+        let valid = Validity {
+            from: before.unwrap_or(Validity::ALWAYS.from),
+            to: after.unwrap_or(Validity::ALWAYS.to),
+        };
+        Self::unpriced(UnpricedReason::ProvisionedNotDeclared, valid)
     }
 
     /// Returns what `tokens` cost: the same for one call or for the sum of many.

@@ -220,10 +220,28 @@ fn what_has_no_price_says_why() {
 fn tokens_on_provisioned_throughput_are_free_and_nothing_is_assumed() {
     let book = Book::shipped().unwrap();
     let key = series("arn:aws:bedrock:us-east-1:111122223333:provisioned-model/abc", "unknown");
-    let card = book.rate_card(&key, NOW);
-    let charge = card.charge(&crate::model::tokens::ByClass([1; 6]));
-    assert_eq!(charge, Charge::default());
-    assert_eq!(card.prices.get(TokenClass::Output), Price::Priced(Usd::ZERO));
+    // Nobody says here that its hours are paid, so it is never taken for free.
+    let unpriced = Price::Unpriced(UnpricedReason::ProvisionedNotDeclared);
+    let undeclared = book.rate_card(&key, NOW);
+    assert_eq!(undeclared.prices.get(TokenClass::Output), unpriced);
+    let hour = |hours: i64| NOW.plus(hours * 3_600_000);
+    let times = [(0, 2), (5, 9)].map(|(from, to)| Validity { from: hour(from), to: hour(to) });
+    for (at, is_paid, from, to) in [
+        (hour(-1), false, Validity::ALWAYS.from, hour(0)),
+        (hour(0), true, hour(0), hour(2)),
+        (hour(2), false, hour(2), hour(5)),
+        (hour(8), true, hour(5), hour(9)),
+        (hour(9), false, hour(9), Validity::ALWAYS.to),
+    ] {
+        let card = RateCard::of_provisioned(&times, at);
+        assert_eq!(card.valid, Validity { from, to });
+        let price = if is_paid { Price::Priced(Usd::ZERO) } else { unpriced };
+        assert_eq!(card.prices.get(TokenClass::Output), price);
+        if is_paid {
+            let charge = card.charge(&crate::model::tokens::ByClass([1; 6]));
+            assert_eq!(charge, Charge::default());
+        }
+    }
 }
 
 #[test]

@@ -1,15 +1,13 @@
 //! What usage is told apart by: the labels of budgets, and what only reports need.
 
 use crate::budget::scope::{Glob, Label};
-use crate::model::series::{ContextBand, NONE, SeriesKey};
+use crate::model::series::{ContextBand, SeriesKey};
 
 /// A thing that series differ in.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Dimension {
     /// A label, as budgets have it.
     Label(Label),
-    /// The name of what is paid by time, bytes or calls and not by token; [`NONE`] for calls.
-    Item,
     /// How many of the sizes above which some models cost more the input of a call exceeds.
     Context,
 }
@@ -23,7 +21,6 @@ pub struct Filter {
     excluded: Vec<Glob>,
 }
 
-const ITEM: &str = "item";
 const CONTEXT: &str = "context";
 const BANDS: [&str; 6] = ["0", "1", "2", "3", "4", "5"];
 
@@ -31,13 +28,12 @@ impl Dimension {
     /// Returns every dimension with a name of its own.
     pub fn named() -> Vec<Self> {
         let labels = Label::NAMED.into_iter().map(|(_, label)| Self::Label(label));
-        labels.chain([Self::Item, Self::Context]).collect()
+        labels.chain([Self::Context]).collect()
     }
 
     /// Returns the dimension with this name; `attr:KEY` is that of a key of the request metadata.
     pub fn parse(name: &str) -> Option<Self> {
         match name {
-            ITEM => Some(Self::Item),
             CONTEXT => Some(Self::Context),
             _ => Label::parse(name).map(Self::Label),
         }
@@ -47,7 +43,6 @@ impl Dimension {
     pub fn name(&self) -> String {
         match self {
             Self::Label(label) => label.name(),
-            Self::Item => ITEM.to_owned(),
             Self::Context => CONTEXT.to_owned(),
         }
     }
@@ -56,8 +51,6 @@ impl Dimension {
     pub fn of<'k>(&self, key: &'k SeriesKey) -> &'k str {
         match self {
             Self::Label(label) => label.of(key),
-            Self::Item if key.item.is_empty() => NONE,
-            Self::Item => &key.item,
             Self::Context => {
                 let ContextBand(band) = key.context;
                 BANDS.get(usize::from(band)).copied().unwrap_or_default()

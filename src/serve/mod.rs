@@ -8,6 +8,7 @@
 //! to the ledger or wait for it on the event loop: it answers from what is committed. It must never tell a stranger more than that there is a door.
 
 mod access;
+pub mod api;
 mod client_names;
 mod gate;
 mod headers;
@@ -20,7 +21,6 @@ mod problem;
 mod reply;
 mod router;
 mod tls;
-pub mod quotas;
 pub mod usage;
 
 use std::sync::Arc;

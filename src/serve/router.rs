@@ -14,7 +14,7 @@ use hyper::{Method, Request, StatusCode};
 use super::access::{Denied, Peer};
 use super::lock::Lock;
 use super::reply::{Answer, Pending};
-use super::{Doors, gate, headers, pages, problem, usage};
+use super::{Doors, api, gate, headers, pages, problem, usage};
 use crate::config::web::Right;
 
 /// Largest body of a request that is not refused at once. Nothing here reads one.
@@ -69,6 +69,20 @@ pub(super) const ROUTES: &[Route] = &[
         has_below: true,
         ..Route::new(gate::PATH, &[], READ, gate::reply)
     },
+    Route { help: "where budgets stand", ..Route::new("/api/v1/budgets", GET, READ, api::budgets) },
+    Route {
+        help: "what calls take of quotas, and why they were throttled",
+        ..Route::new("/api/v1/quotas", GET, READ, api::quotas)
+    },
+    Route {
+        help: "alerts that are pending or fire",
+        ..Route::new("/api/v1/alerts", GET, READ, api::alerts)
+    },
+    Route {
+        help: "logs, and how far behind",
+        ..Route::new("/api/v1/sources", GET, READ, api::sources)
+    },
+    Route { help: "spend against the usual", ..Route::new("/api/v1/spend", GET, READ, api::spend) },
     Route {
         help: "?by=model,principal&since=7d&step=day: what was used and what it cost",
         ..Route::new(usage::PATH, GET, READ, usage::reply)

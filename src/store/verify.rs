@@ -53,10 +53,11 @@ pub fn verify(store: &LedgerStore, ledger: &Ledger) -> Result<Report, StoreError
         let expected = totals.row();
         if sum != expected {
             report.problems.push(format!(
-                "series {} (`{}` in `{}` by `{}`): its rows sum to {} calls and {} tokens, its totals say {} and {}",
+                "series {} (`{}` in `{}` by `{}`): its rows sum to {} calls, {} tokens and {} USD, its totals say \
+                 {}, {} and {}",
                 id.0, key.model, key.region, key.principal,
-                sum.outcomes.total(), sum.tokens.total(),
-                expected.outcomes.total(), expected.tokens.total(),
+                sum.outcomes.total(), sum.tokens.total(), sum.total_cost(),
+                expected.outcomes.total(), expected.tokens.total(), expected.total_cost(),
             ));
         }
     }

@@ -86,10 +86,11 @@ impl Facts {
         }
     }
 
-    /// Returns the part that budgets look at.
-    pub fn sums(&self) -> Sums {
+    /// Returns the part that budgets look at; `is_standing` tells whether the charge is paid by time.
+    pub fn sums(&self, is_standing: bool) -> Sums {
         Sums {
             cost: self.cost + self.charge,
+            standing: if is_standing { self.charge } else { Usd::ZERO },
             tokens: self.input_tokens + self.output_tokens,
             unpriced_tokens: self.unpriced_tokens,
             calls: self.calls.into(),

@@ -4,6 +4,8 @@
 use super::lookout::{BudgetState, Evaluation};
 use crate::budget::amount::Amount;
 use crate::budget::plan::{Budget, Fail};
+use crate::budget::scope::Label;
+use crate::model::series::NONE;
 use crate::model::time::{MINUTE_MS, UnixMillis};
 
 /// Age of an evaluation beyond which nothing is known any more.
@@ -82,7 +84,9 @@ fn is_asked(plan: &Budget, ask: &Ask) -> bool {
 }
 
 fn value_of<'a>(ask: &'a Ask, label: &str) -> Option<&'a str> {
-    ask.labels.iter().find(|(name, _)| name == label).map(|(_, value)| value.as_str())
+    let told = ask.labels.iter().find(|(name, _)| name == label).map(|(_, value)| value.as_str());
+    // Who asks is about to call, and no call is an item.
+    told.or_else(|| (Label::parse(label) == Some(Label::Item)).then_some(NONE))
 }
 
 fn basis<'e>(

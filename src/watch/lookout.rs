@@ -10,6 +10,7 @@ use super::condition::{self, SourceState};
 use super::evidence::{self, Evidence};
 use super::facts::Facts;
 use super::machine::{Machine, Step};
+use super::provisioned::{ThroughputUse, Throughputs};
 use super::question::{Explainer, Past, Question, key_of};
 use super::recent::Recent;
 use super::rules::{LatencyLimit, Rules};
@@ -17,9 +18,11 @@ use super::spike::{self, Spend};
 use super::throttle;
 use super::usual::{Histories, KEPT_MS, Subject};
 use crate::budget::burn::{Verdict, verdicts};
+use crate::budget::forecast::Standing;
 use crate::budget::plan::Budget;
 use crate::budget::status::Status;
 use crate::budget::tracks::Tracks;
+use crate::charge::{Item, Throughput};
 use crate::ledger::delta::SeriesId;
 use crate::ledger::inflight::Inflight;
 use crate::ledger::rollup::{Bucket, Horizons, Level};
@@ -76,6 +79,10 @@ pub struct Evaluation {
     pub uncompared: u64,
     /// Series whose value shares the part `other` of a divided budget, by place of the budget.
     pub folded: Vec<u64>,
+    /// What is not paid by token.
+    pub items: Arc<[Item]>,
+    /// How the provisioned throughput of the config that is paid now is used.
+    pub provisioned: Vec<ThroughputUse>,
 }
 
 /// See the module.
@@ -89,6 +96,8 @@ pub struct Lookout {
     models: BTreeMap<UnixMillis, BTreeMap<String, Facts>>,
     histories: Histories,
     tracks: Tracks,
+    items: Arc<[Item]>,
+    throughputs: Throughputs,
     limits: Arc<Limits>,
     quotas: Tracker,
     evidence: Evidence,
@@ -117,6 +126,8 @@ impl Lookout {
             models: BTreeMap::new(),
             histories: Histories::new(SUBJECTS_MAX),
             tracks: Tracks::new(tracks, horizons.cuts, horizons.cuts_from),
+            items: Arc::default(),
+            throughputs: Throughputs::default(),
             limits,
             quotas: Tracker::default(),
             evidence: Evidence::default(),
@@ -124,6 +135,14 @@ impl Lookout {
             live: BTreeSet::new(),
             settled: UnixMillis(0),
         }
+    }
+
+    /// Returns this lookout with what is not paid by token. Must come before any series.
+    #[must_use]
+    pub fn with_items(mut self, items: Arc<[Item]>, throughputs: Arc<[Throughput]>) -> Self {
+        self.items = items;
+        self.throughputs = Throughputs::new(throughputs);
+        self
     }
 
     /// Returns how long callers wait, which facts of rows are made with.
@@ -143,6 +162,7 @@ impl Lookout {
             self.subjects.push(subjects_of(key));
             self.quotas.learn(series, key);
             self.tracks.learn(series, key);
+            self.throughputs.learn(series, key);
             self.keys.push(Arc::clone(key));
         }
     }
@@ -156,7 +176,11 @@ impl Lookout {
     /// Takes a row, or what a commit adds to one. Each amount must come once.
     pub fn add(&mut self, series: SeriesId, bucket: Bucket, facts: &Facts, now: UnixMillis) {
         // A series whose labels did not come has no place here; they come first, always.
-        if !self.tracks.add_sums(series, bucket, &facts.sums()) {
+        let item = key_of(&self.keys, series).map(|key| key.item.as_str()).unwrap_or_default();
+        let is_standing = !item.is_empty() && !self.is_paid_by_use(item);
+        let is_known = self.tracks.add_sums(series, bucket, &facts.sums(is_standing));
+        // What is not paid by token is nobody's spike, and no call.
+        if !is_known || !item.is_empty() {
             return;
         }
         self.quotas.add_row(series, bucket, &facts.of_quota(), now);
@@ -168,6 +192,10 @@ impl Lookout {
         for subject in subjects.into_iter().flatten() {
             self.histories.add(subject, bucket, facts.cost, now);
         }
+    }
+
+    fn is_paid_by_use(&self, item: &str) -> bool {
+        self.items.iter().any(|known| known.name() == item && known.per_hour().is_none())
     }
 
     /// Takes calls in flight of a minute, or what a commit adds to them. Each call must come once.
@@ -266,6 +294,8 @@ impl Lookout {
             throttles: self.throttles(now),
             uncompared: self.histories.refused(),
             folded: (0..self.plans.len()).map(|place| self.tracks.folded(place)).collect(),
+            items: Arc::clone(&self.items),
+            provisioned: self.throughputs.uses(&self.recent, &self.items, now),
         };
         (evaluation, step)
     }
@@ -303,8 +333,20 @@ impl Lookout {
         for (place, plan) in self.plans.iter().enumerate() {
             let label = plan.per.as_ref();
             let label_name = label.map(crate::budget::scope::Label::name);
+            let hourly = self.items.iter().filter(|item| item.per_hour().is_some());
+            let hourly: Vec<_> = hourly.filter(|item| plan.scope.matches(&item.key)).collect();
             for (key, track) in self.tracks.of_rule(place) {
-                let status = Status::of(plan, track, &self.tracks.known(), now);
+                let is_of = |item: &Item| {
+                    label
+                        .zip(key.value.as_deref())
+                        .is_none_or(|(label, value)| label.of(&item.key) == value)
+                };
+                let standing = |from, to| {
+                    let of_value = hourly.iter().filter(|item| is_of(item));
+                    of_value.map(|item| item.standing(from, to)).sum()
+                };
+                let standing = Standing(&standing);
+                let status = Status::with(plan, track, &self.tracks.known(), standing, now);
                 let value = label_name.as_deref().zip(key.value.as_deref());
                 let verdicts = verdicts(plan, track, &status);
                 let look = Look { budget: plan, value, status: &status };

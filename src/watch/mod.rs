@@ -13,6 +13,7 @@ pub mod gate;
 pub mod lookout;
 pub mod machine;
 mod overlap;
+pub mod provisioned;
 pub mod question;
 pub mod recent;
 pub mod rules;
@@ -20,6 +21,9 @@ pub mod spike;
 pub mod text;
 pub mod throttle;
 pub mod usual;
+
+#[cfg(test)]
+mod items_tests;
 
 use crate::model::alert::{AlertKey, Brief, Severity};
 

@@ -18,7 +18,7 @@ fn total(books: &Books) -> (Usd, u64) {
     (cost.sum(), tokens.sum())
 }
 
-/// A Python that has DuckDB, which the benches install.
+/// A Python that has `duckdb`, which the benches install.
 fn duckdb(test: &str) -> Option<PathBuf> {
     let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench-venv/bin/python");
     let has = Command::new(&python).args(["-c", "import duckdb"]).output();

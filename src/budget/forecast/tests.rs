@@ -30,7 +30,8 @@ fn ask(
     let known = Known { from: Some(START.plus(known_from * DAY_MS)), ..Known::default() };
     let limit = Amount::Usd(Usd((limit * DOLLAR) as i128));
     let spent = limit.in_unit_of(&track.sum(period.start, now));
-    forecast(&Question { track, known: &known, period, limit, spent, now })
+    let (made, standing) = (spent, Standing::NONE);
+    forecast(&Question { track, known: &known, period, limit, spent, made, standing, now })
 }
 
 fn dollars(amount: Amount) -> f64 {
@@ -174,8 +175,16 @@ fn a_forecast_waits_for_a_twentieth_of_the_period() {
     let period = Interval { start: START, end: START.plus(DAY_MS) };
     let (limit, now) = (Amount::Tokens(1), START.plus(12 * HOUR_MS));
     let known = Known::default();
-    let question =
-        Question { track: &track, known: &known, period, limit, spent: Amount::Tokens(0), now };
+    let question = Question {
+        track: &track,
+        known: &known,
+        period,
+        limit,
+        spent: Amount::Tokens(0),
+        made: Amount::Tokens(0),
+        standing: Standing::NONE,
+        now,
+    };
     let until = now.plus(72 * MINUTE_MS);
     assert_eq!(forecast(&question), Err(NoForecast::TooEarly { until }));
 }
@@ -199,4 +208,62 @@ fn nothing_spent_comes_to_nothing() {
     assert_eq!(found.method, Method::HourOfWeek { weeks: 8 });
     assert_eq!((found.expected.number(), found.high.number()), (0, 0));
     assert_eq!(found.crossing, None);
+}
+
+#[test]
+fn what_is_paid_by_time_is_known_and_has_no_part_in_the_pace() {
+    // A dollar an hour for calls since the period began, two for something that ends after 20 hours.
+    let mut track = Track::default();
+    for hour in 0..10 {
+        let bucket = Bucket::holding(Level::Hour, START.plus(hour * HOUR_MS), CUTS);
+        let (cost, standing) = (Usd(3_000_000_000_000), Usd(2_000_000_000_000));
+        track.add(bucket, &Sums { cost, standing, calls: 1, ..Sums::default() }, CUTS);
+    }
+    let end = START.plus(20 * HOUR_MS);
+    let standing = |from: UnixMillis, to: UnixMillis| {
+        let ms = to.min(end).0 - from.min(end).0;
+        Usd(i128::from(ms) * 2_000_000_000_000 / i128::from(HOUR_MS))
+    };
+    let (period, now) =
+        (Interval { start: START, end: START.plus(DAY_MS) }, START.plus(10 * HOUR_MS));
+    let known = Known { from: Some(START), ..Known::default() };
+    let ask = |track: &Track, limit: f64, now: UnixMillis| {
+        let limit = Amount::Usd(Usd((limit * DOLLAR) as i128));
+        let sums = track.sum(period.start, now);
+        let (spent, made) = (limit.in_unit_of(&sums), limit.made_by_calls(&sums));
+        let standing = Standing(&standing);
+        forecast(&Question { track, known: &known, period, limit, spent, made, standing, now })
+    };
+    let found = ask(&track, 100.0, now).unwrap();
+    // 30 so far, 14 of calls and 20 of the rest of its time.
+    assert_eq!((dollars(found.expected), found.crossing), (64.0, None));
+    assert_eq!((dollars(found.low), dollars(found.high)), (57.0, 78.0));
+    assert!(ask(&track, 40.0, now).unwrap().crossing.is_some());
+    // Where nothing was called, what is paid by time is known from the first moment on.
+    let early = START.plus(MINUTE_MS);
+    let found = ask(&Track::default(), 100.0, early).unwrap();
+    assert!((dollars(found.expected) - 40.0).abs() < 0.04, "{found:?}");
+    assert_eq!(found.low, found.high);
+    // With weeks of history the shape is that of calls alone.
+    let mut track = Track::default();
+    for hour in 0..3 * 168 {
+        let bucket = Bucket::holding(Level::Hour, START.plus((hour - 3 * 168) * HOUR_MS), CUTS);
+        let sums = Sums { cost: Usd(1_000_000_000_000), calls: 1, ..Sums::default() };
+        track.add(bucket, &sums, CUTS);
+        if hour >= 168 {
+            let standing = Usd(7_000_000_000_000);
+            track.add(bucket, &Sums { cost: standing, standing, ..Sums::default() }, CUTS);
+        }
+    }
+    let known = Known { from: Some(START.plus(-21 * DAY_MS)), ..Known::default() };
+    let limit = Amount::Usd(Usd(50_000_000_000_000));
+    let (spent, made, now) = (limit.with_number(0), limit.with_number(0), START);
+    let standing = Standing(&standing);
+    let question =
+        Question { track: &track, known: &known, period, limit, spent, made, standing, now };
+    let found = forecast(&question).unwrap();
+    assert_eq!(found.method, Method::HourOfWeek { weeks: 3 });
+    assert!((dollars(found.expected) - 64.0).abs() < 1e-6, "{found:?}");
+    // Three dollars an hour reach fifty in the seventeenth.
+    assert_eq!(found.crossing.map(|at| at.floor(HOUR_MS)), Some(START.plus(16 * HOUR_MS)));
 }

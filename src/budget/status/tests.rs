@@ -22,7 +22,7 @@ fn usd(dollars: i128) -> Amount {
 fn spend(track: &mut Track, level: Level, text: &str, dollars: i128) {
     let cuts = HourCuts::FULL_HOURS;
     let cost = Usd(dollars * PICODOLLARS_PER_USD);
-    let sums = Sums { cost, tokens: 10, unpriced_tokens: 1, calls: 1 };
+    let sums = Sums { cost, tokens: 10, unpriced_tokens: 1, calls: 1, ..Sums::default() };
     track.add(Bucket::holding(level, at(text), cuts), &sums, cuts);
 }
 

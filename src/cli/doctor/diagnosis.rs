@@ -297,6 +297,10 @@ fn advice_for(reason: UnpricedReason) -> &'static str {
             "the price book ends before or begins after these calls; add a price in a file of \
              `[prices] files`"
         }
+        UnpricedReason::ProvisionedNotDeclared => {
+            "it is paid by the hour, and nobody told what an hour costs at that time; declare its ARN as \
+             `[[provisioned]]`"
+        }
         UnpricedReason::NotPaidByToken => "it is paid by the minute, so there is nothing to do",
     }
 }

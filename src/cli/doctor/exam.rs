@@ -213,8 +213,8 @@ impl Exam {
         // A label value of full length may be cut, and half an ARN is nothing to paste.
         let is_whole = group.model_id.chars().count() < LABEL_CHARS_MAX;
         let is_arn = group.model_id.starts_with("arn:") && is_whole;
-        // Custom and imported models are paid by the minute, whatever their base is.
-        let is_free = matches!(model.route, Route::Custom | Route::Imported);
+        // What is paid by time has no price of its base, so to map it is no help.
+        let is_free = matches!(model.route, Route::Provisioned | Route::Custom | Route::Imported);
         if model.opaque && is_arn && !is_free && group.series.model == model.model {
             self.add_opaque(group.model_id.clone(), amounts.requests.total());
         }
