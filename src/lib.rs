@@ -27,6 +27,7 @@ pub mod budget;
 pub mod charge;
 pub mod plan;
 pub mod watch;
+pub mod query;
 pub mod secret;
 pub mod config;
 pub mod store;

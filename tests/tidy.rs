@@ -18,11 +18,11 @@ use std::path::{Path, PathBuf};
 
 /// The modules in the order in which they may name each other: each one uses only those before it.
 const LAYERS: &[&str] = &[
-    "model", "decode", "price", "ledger", "quota", "budget", "charge", "plan", "watch", "secret",
-    "config", "store", "source", "metrics", "serve", "alert", "daemon", "cli",
+    "model", "decode", "price", "ledger", "quota", "budget", "charge", "plan", "watch", "query",
+    "secret", "config", "store", "source", "metrics", "serve", "alert", "daemon", "cli",
 ];
 /// How many of [`LAYERS`] are the core.
-const CORE_LAYERS: usize = 9;
+const CORE_LAYERS: usize = 10;
 /// What the core must not name: I/O, clocks, threads, logging and the crates that bring them.
 const SHELL_ONLY: &[&str] = &[
     "tokio::",

@@ -95,25 +95,7 @@ impl Client {
         timeout: Duration,
         ca_file: Option<&Path>,
     ) -> Result<Self, TlsError> {
-        let authorities = match ca_file {
-            Some(path) => authorities_of(path)?,
-            // What is not needed need not be there.
-            None if url.scheme_str() == Some("http") => RootCertStore::empty(),
-            None => authorities_of_system()?,
-        };
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(authorities)
-            .with_no_client_auth();
-        let mut http = HttpConnector::new();
-        http.enforce_http(false);
-        http.set_nodelay(true);
-        let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(tls)
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(http);
+        let connector = connector(url, ca_file)?;
         let hyper =
             HyperClient::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector);
         Ok(Self { hyper, timeout })
@@ -137,6 +119,35 @@ impl Client {
             Ok(Ok(response)) => Ok(read(response, deadline).await),
         }
     }
+}
+
+/// Returns what connects to `url` and trusts the authorities in `ca_file`, or those of the system.
+///
+/// # Errors
+/// See [`TlsError`].
+pub fn connector(
+    url: &Uri,
+    ca_file: Option<&Path>,
+) -> Result<HttpsConnector<HttpConnector>, TlsError> {
+    let authorities = match ca_file {
+        Some(path) => authorities_of(path)?,
+        // What is not needed need not be there.
+        None if url.scheme_str() == Some("http") => RootCertStore::empty(),
+        None => authorities_of_system()?,
+    };
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let tls = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(authorities)
+        .with_no_client_auth();
+    let mut http = HttpConnector::new();
+    http.enforce_http(false);
+    http.set_nodelay(true);
+    Ok(HttpsConnectorBuilder::new()
+        .with_tls_config(tls)
+        .https_or_http()
+        .enable_http1()
+        .wrap_connector(http))
 }
 
 /// Reads the beginning of the body. The status has been said by then, so a body that breaks off or

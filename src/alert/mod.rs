@@ -12,7 +12,7 @@ mod receiver;
 mod retry;
 mod route;
 
-pub use client::TlsError;
+pub use client::{TlsError, connector};
 pub use delivery::{Deliverer, Settled, Wiring};
 pub use message::Links;
 pub use retry::AttemptResult;

@@ -1,13 +1,20 @@
 //! What can be typed. Plain data; nothing is opened before all of it is parsed.
 
+mod usage;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+pub use self::usage::{
+    AskArgs, Compare, ExportArgs, ExportCommand, FocusArgs, FocusFormat, FocusPeriod,
+    OpenMetricsArgs, ReportArgs, ReportFormat, TopArgs, UsageArgs,
+};
+
 /// Keeps the toll of every LLM call: tokens, dollars, throttles.
 #[derive(Debug, Parser)]
-#[command(name = "tollkeeper", version, about, max_term_width = 100)]
+#[command(name = "tollkeeper", version, max_term_width = 100)]
 #[command(after_help = "Examples:\n  \
     tollkeeper doctor logs/*.jsonl*               what is in these logs?\n  \
     tollkeeper scan logs/*.jsonl* --by principal  who spent what?\n  \
@@ -48,6 +55,25 @@ pub enum Command {
         kubectl logs deploy/chat | tollkeeper doctor -\n\n\
         Text of a log is never shown. The daemon may go on running.")]
     Doctor(DoctorArgs),
+    /// Tell what was used and what it cost, of any time, from the ledger
+    #[command(after_help = "Examples:\n  \
+        tollkeeper report --since 7d --by model,principal\n  \
+        tollkeeper report --since 2026-11 --until 2026-12 --by attr:team --compare previous\n  \
+        tollkeeper report --since 30d --step day --zone Europe/Berlin --format csv > november.csv\n  \
+        tollkeeper report --where principal=role/search --where 'model=!amazon.*' --top 5\n\n\
+        While a daemon has the ledger open, the daemon is asked.")]
+    Report(ReportArgs),
+    /// Watch spend, budgets, callers and throttles of a running daemon on a terminal
+    #[command(after_help = "Examples:\n  \
+        tollkeeper top --config tollkeeper.toml\n  \
+        tollkeeper top --url http://127.0.0.1:9478\n\n\
+        It looks every two seconds; q quits.")]
+    Top(TopArgs),
+    /// Write the ledger's history for other programs, as FOCUS or as metrics
+    #[command(after_help = "Examples:\n  \
+        tollkeeper export focus --since 2026-11 --until 2026-12 > november.csv\n  \
+        tollkeeper export openmetrics --since 90d > history.om")]
+    Export(ExportArgs),
     /// Show what calls take of AWS's quotas, and why calls were throttled
     #[command(after_help = "Examples:\n  \
         tollkeeper quota --config tollkeeper.toml\n  \

@@ -7,19 +7,23 @@
 mod alert;
 mod allocator;
 pub mod args;
+mod ask;
 mod check;
 mod doctor;
+mod export;
 mod failure;
 mod find;
 mod input;
 mod manual;
 mod plan;
 mod quota;
+mod report;
 mod rules;
 mod run;
 mod scan;
 mod simulate;
 mod table;
+mod top;
 
 pub use failure::Failure;
 
@@ -36,6 +40,9 @@ pub fn run(args: Args) -> Result<(), Failure> {
         Command::Scan(args) => scan::scan(&args),
         Command::Find(args) => find::find(&args, clock::now()),
         Command::Doctor(args) => doctor::doctor(&args),
+        Command::Report(args) => report::report(&args),
+        Command::Top(args) => top::top(&args),
+        Command::Export(args) => export::export(&args.command),
         Command::Check(args) => match args.command {
             CheckCommand::Config { file } => check::config(&file),
             CheckCommand::Ledger(args) => check::ledger(&args),

@@ -1,5 +1,7 @@
 //! Tables for terminals and for spreadsheets, and their cells.
 
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+
 pub(super) use crate::model::digits::grouped;
 use crate::model::money::Usd;
 
@@ -20,8 +22,8 @@ pub(super) fn table(header: &[(&str, Align)], rows: &[Vec<String>], footers: usi
     let widths: Vec<usize> = (0..header.len())
         .map(|column| {
             let cells = rows.iter().filter_map(|row| row.get(column));
-            let name = header.get(column).map_or(0, |(name, _)| name.chars().count());
-            cells.map(|cell| cell.chars().count()).fold(name, usize::max)
+            let name = header.get(column).map_or(0, |(name, _)| name.width());
+            cells.map(|cell| cell.width()).fold(name, usize::max)
         })
         .collect();
     let mut text = String::new();
@@ -40,7 +42,7 @@ pub(super) fn table(header: &[(&str, Align)], rows: &[Vec<String>], footers: usi
 fn push_row(text: &mut String, header: &[(&str, Align)], widths: &[usize], cells: &[String]) {
     let mut line = String::new();
     for (((_, align), width), cell) in header.iter().zip(widths).zip(cells) {
-        let padding = " ".repeat(width.saturating_sub(cell.chars().count()));
+        let padding = " ".repeat(width.saturating_sub(cell.width()));
         match align {
             Align::Left => line.extend([cell, &padding, "  "]),
             Align::Right => line.extend([padding.as_str(), cell, "  "]),
@@ -50,15 +52,22 @@ fn push_row(text: &mut String, header: &[(&str, Align)], widths: &[usize], cells
     text.push('\n');
 }
 
-/// Returns `cell` without anything that a terminal would act on: a log may hold any text.
+/// Returns `cell` without anything that a terminal would act on: a log may hold any text. What takes no
+/// place, or turns the direction of what follows, is not printed either.
 pub(super) fn printable(cell: &str) -> String {
     cell.chars()
         .flat_map(|c| {
-            let escape = if c.is_control() { Some(c.escape_default()) } else { None };
-            let plain = if escape.is_none() { Some(c) } else { None };
+            let is_shown = c.width().is_some_and(|width| width > 0 || is_mark(c));
+            let escape = if is_shown { None } else { Some(c.escape_default()) };
+            let plain = if is_shown { Some(c) } else { None };
             escape.into_iter().flatten().chain(plain)
         })
         .collect()
+}
+
+/// Tells whether a character goes onto the one before it: an accent, not what steers how text is laid out.
+fn is_mark(c: char) -> bool {
+    matches!(c, '\u{300}'..='\u{36f}')
 }
 
 /// Decimals of a dollar in tables.
@@ -112,6 +121,23 @@ mod tests {
              a\\u{1b}[31m  1,234,567\n\
              ───────────  ─────────\n\
              total               12\n"
+        );
+    }
+
+    #[test]
+    fn wide_characters_take_two_places_and_what_turns_text_around_is_escaped() {
+        let header = [("TEAM", Align::Left), ("N", Align::Right)];
+        let rows = [
+            vec!["検索".to_owned(), "1".to_owned()],
+            vec!["a\u{202e}b\u{200b}".to_owned(), "2".to_owned()],
+            vec!["caf\u{65}\u{301}".to_owned(), "3".to_owned()],
+        ];
+        assert_eq!(
+            table(&header, &rows, 0),
+            "TEAM                N\n\
+             検索                1\n\
+             a\\u{202e}b\\u{200b}  2\n\
+             cafe\u{301}                3\n"
         );
     }
 }

@@ -153,6 +153,7 @@ async fn run_in(
         lock: published.locks.subscribe(),
         snapshot: published.snapshots.subscribe(),
         evaluation: published.evaluations.subscribe(),
+        history: published.histories.subscribe(),
         reload: reloads,
         now: clock::now,
     };
@@ -196,12 +197,17 @@ async fn supervise(
 ) -> Result<(), DaemonError> {
     loop {
         let event = tokio::select! {
-            ended = &mut pipeline.ended => return Err(unasked(ended)),
+            ended = &mut pipeline.ended => {
+                published.histories.send_replace(None);
+                return Err(unasked(ended));
+            }
             event = signals.next() => event,
         };
         let reply = match event {
             Event::Stop(signal) => {
                 tracing::info!(signal, "stopping: reading no more, committing what was read");
+                // Whoever reads the ledger keeps it open.
+                published.histories.send_replace(None);
                 stop(pipeline).await?;
                 tracing::info!("stopped");
                 return Ok(());

@@ -5,8 +5,8 @@
 
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
-use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
 use tokio::sync::{mpsc, oneshot};
@@ -93,6 +93,8 @@ impl Pipeline {
         threads.push(spawn("evaluator", move || evaluator.run(&start))?);
         // Alerts that fire are told to Alertmanager at once, not a minute after the start.
         published.alerts.send_replace(Arc::clone(books.ledger.alerts()));
+        let history = Arc::new(Mutex::new(books.store.history()));
+        published.histories.send_replace(Some(history));
         let (deliverer, settled) = deliver(config, routes, published);
         let settler_inbox = committer_inbox.clone();
         threads.push(spawn("settler", move || settle(settled, &settler_inbox))?);

@@ -9,6 +9,7 @@ use crate::config::Config;
 use crate::ledger::alerts::Alerts;
 use crate::metrics::{Deliveries, Snapshot};
 use crate::serve::Lock;
+use crate::serve::usage::SharedHistory;
 use crate::watch::lookout::Evaluation;
 
 /// Senders of what is published. Each reader sees the latest.
@@ -20,6 +21,8 @@ pub(super) struct Published {
     pub(super) snapshots: watch::Sender<Option<Arc<Snapshot>>>,
     /// What the last evaluation found.
     pub(super) evaluations: watch::Sender<Arc<Evaluation>>,
+    /// The ledger's past; nothing while the ledger is not open.
+    pub(super) histories: watch::Sender<Option<SharedHistory>>,
     /// The committed alerts and the outbox.
     pub(super) alerts: watch::Sender<Arc<Alerts>>,
     /// How the delivery of alerts goes; counted by who delivers, shown with every snapshot.
@@ -33,6 +36,7 @@ impl Published {
             locks: watch::Sender::new(lock),
             snapshots: watch::Sender::new(None),
             evaluations: watch::Sender::default(),
+            histories: watch::Sender::new(None),
             alerts: watch::Sender::default(),
             deliveries: Arc::default(),
         }

@@ -4,8 +4,8 @@
 //! of all that, `access` tells who asks and what they may do. `router` has the table of all endpoints with the right
 //! that each needs; to add one is a line there and a file of its own. `reply` makes answers, `problem` those
 //! of an API that went wrong, `headers` adds what keeps browsers safe.
-//! It may use the core, `config`, `secret` and `metrics`. It must never write to the ledger or wait for it: it
-//! answers from what the last commit published. It must never tell a stranger more than that there is a door.
+//! It may use the core, `config`, `secret`, `metrics` and, for `usage`, the history of `store`. It must never write
+//! to the ledger or wait for it on the event loop: it answers from what is committed. It must never tell a stranger more than that there is a door.
 
 mod access;
 pub mod api;
@@ -21,6 +21,7 @@ mod problem;
 mod reply;
 mod router;
 mod tls;
+pub mod usage;
 
 use std::sync::Arc;
 
@@ -43,6 +44,8 @@ pub struct Doors {
     pub snapshot: watch::Receiver<Option<Arc<Snapshot>>>,
     /// What the last evaluation found.
     pub evaluation: watch::Receiver<Arc<Evaluation>>,
+    /// The ledger's past, for questions about usage; `None` while the ledger is not open.
+    pub history: watch::Receiver<Option<usage::SharedHistory>>,
     /// Asks the daemon to reload; it answers with what happened.
     pub reload: mpsc::Sender<oneshot::Sender<Result<String, String>>>,
     /// Tells the time.

@@ -14,7 +14,7 @@ use hyper::{Method, Request, StatusCode};
 use super::access::{Denied, Peer};
 use super::lock::Lock;
 use super::reply::{Answer, Pending};
-use super::{Doors, api, gate, headers, pages, problem};
+use super::{Doors, api, gate, headers, pages, problem, usage};
 use crate::config::web::Right;
 
 /// Largest body of a request that is not refused at once. Nothing here reads one.
@@ -83,6 +83,10 @@ pub(super) const ROUTES: &[Route] = &[
         ..Route::new("/api/v1/sources", GET, READ, api::sources)
     },
     Route { help: "spend against the usual", ..Route::new("/api/v1/spend", GET, READ, api::spend) },
+    Route {
+        help: "?by=model,principal&since=7d&step=day: what was used and what it cost",
+        ..Route::new(usage::PATH, GET, READ, usage::reply)
+    },
     Route {
         help: "POST: read config, price and web files again; needs the right `admin`",
         ..Route::new("/-/reload", POST, ADMIN, pages::reload)

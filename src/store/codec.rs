@@ -2,7 +2,7 @@
 //! damaged, cut or moved to another key must never become a number.
 
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, DeserializeSeed};
 
 use super::engine::WriteBatch;
 use super::error::StoreError;
@@ -36,6 +36,22 @@ pub(super) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, StoreE
 /// Returns what was put under `key`.
 pub(super) fn get<T: DeserializeOwned>(key: &[u8], value: &[u8]) -> Result<T, StoreError> {
     decode(key, get_bytes(key, value)?)
+}
+
+/// Reads what was put under `key` with `seed`.
+pub(super) fn get_with<'v, S: DeserializeSeed<'v>>(
+    key: &[u8],
+    value: &'v [u8],
+    seed: S,
+) -> Result<S::Value, StoreError> {
+    let mut deserializer = postcard::Deserializer::from_bytes(get_bytes(key, value)?);
+    let read = seed.deserialize(&mut deserializer);
+    let whole = read.and_then(|value| Ok((value, deserializer.finalize()?)));
+    match whole {
+        Ok((value, [])) => Ok(value),
+        Ok((_, rest)) => Err(corrupt(key, &format!("has {} bytes too many", rest.len()))),
+        Err(error) => Err(corrupt(key, &format!("does not decode ({error})"))),
+    }
 }
 
 /// Returns the bytes that were put under `key`.

@@ -40,6 +40,7 @@ use crate::model::span::Span;
 use crate::model::time::{DAY_MS, HOUR_MS, MINUTE_MS, UnixMillis};
 use crate::model::tokens::{ByClass, TokenClass};
 use crate::price::{Price, RateCard};
+use crate::query::Question;
 
 const START: UnixMillis = UnixMillis(20_000 * DAY_MS);
 const IDENTITY: Identity = Identity { seed: 7, created: START };
@@ -409,6 +410,17 @@ fn assert_sound(store: &LedgerStore, ledger: &Ledger) {
         ledger.totals().map(|(id, _, totals)| (id.0, totals.row())).collect();
     assert_eq!(sums_of_rows(store), totals);
     assert_inflight(store, ledger);
+    assert_usage(store, ledger);
+}
+
+/// Usage of all time, as whoever reads beside the writer finds it, is what was committed.
+fn assert_usage(store: &LedgerStore, ledger: &Ledger) {
+    let answer = store.history().usage(&Question::parse(&[], START).unwrap(), 0).unwrap();
+    let (sums, grand) = (&answer.total.sums, ledger.grand());
+    assert_eq!(answer.of.commit, ledger.number());
+    assert_eq!((sums.requests(), sums.tokens), (grand.requests, grand.tokens));
+    assert_eq!((sums.token_cost(), sums.charge), (grand.cost, grand.charge));
+    assert_eq!((sums.unpriced, sums.reported), (grand.unpriced, grand.reported_cost));
 }
 
 fn calls(ids: u16) -> impl Strategy<Value = Vec<Call>> {

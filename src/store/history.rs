@@ -1,10 +1,13 @@
-//! Reading rows from another thread than the one that writes: what is folded, not what waits in the
-//! journal. It must never write.
+//! Reading rows from another thread than the one that writes. It must never write.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 
 use super::codec::{self, misplaced};
 use super::engine::{Reader, each};
 use super::error::StoreError;
 use super::keys::{self, prefix};
+use super::past::Past;
 use super::pending::Block;
 use crate::ledger::amounts::Row;
 use crate::ledger::delta::SeriesId;
@@ -12,14 +15,48 @@ use crate::ledger::inflight::Inflight;
 use crate::ledger::rollup::{Bucket, Level};
 use crate::model::time::{MINUTE_MS, UnixMillis};
 
-/// Reads stored rows. What the last few seconds brought may not be among them yet.
+/// Reads stored rows. What the last few seconds brought may not be among them yet, but for
+/// [`Self::past`].
 pub struct History {
     reader: Box<dyn Reader>,
+    shared: Arc<Shared>,
+}
+
+/// What the store and its readers in other threads agree on.
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    /// A fold moves rows from key to key, so whoever reads the past holds it off meanwhile.
+    pub(super) folding: RwLock<()>,
+    committed: AtomicU64,
+}
+
+impl Shared {
+    /// Says that a commit is durable.
+    pub(super) fn committed(&self, number: u64) {
+        self.committed.store(number, Ordering::Release);
+    }
+
+    /// Returns the number of the last commit that is durable.
+    pub(super) fn last_commit(&self) -> u64 {
+        self.committed.load(Ordering::Acquire)
+    }
+
+    /// Waits until nobody reads the past.
+    pub(super) fn fold(&self) -> RwLockWriteGuard<'_, ()> {
+        // The lock guards no data, so a reader that panicked left nothing half done.
+        self.folding.write().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl History {
-    pub(super) fn new(reader: Box<dyn Reader>) -> Self {
-        Self { reader }
+    pub(super) fn new(reader: Box<dyn Reader>, shared: Arc<Shared>) -> Self {
+        Self { reader, shared }
+    }
+
+    /// Returns everything that is committed by now, the journal included. A fold waits until it is
+    /// dropped; commits go on.
+    pub fn past(&self) -> Result<Past<'_>, StoreError> {
+        Past::open(&*self.reader, &self.shared)
     }
 
     /// Visits the stored rows of `level` whose bucket starts in `from..to`.

@@ -14,7 +14,7 @@ use super::codec::{self, misplaced};
 use super::engine::{Engine, WriteBatch, each};
 use super::error::StoreError;
 use super::fold;
-use super::history::{History, each_piece, each_row};
+use super::history::{History, Shared, each_piece, each_row};
 use super::keys::{self, prefix};
 use super::pending::{Blocks, Pending};
 use crate::ledger::alerts::{AlertChange, Deliveries};
@@ -45,6 +45,7 @@ pub struct LedgerStore {
     pending: Pending,
     identity: Identity,
     census: Census,
+    shared: Arc<Shared>,
 }
 
 /// What is drawn once when a store is made.
@@ -60,9 +61,9 @@ pub struct Identity {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Meta {
     identity: Identity,
-    number: u64,
-    horizons: Horizons,
-    newest: UnixMillis,
+    pub(super) number: u64,
+    pub(super) horizons: Horizons,
+    pub(super) newest: UnixMillis,
     overflow: Counts<Capped>,
     grand: Grand,
     /// Number of the last notice that was ever queued.
@@ -87,6 +88,7 @@ impl LedgerStore {
             pending: Pending::default(),
             identity: fresh,
             census: Census::default(),
+            shared: Arc::default(),
         };
         match store.engine.get(keys::SCHEMA)? {
             None => store.create()?,
@@ -97,6 +99,7 @@ impl LedgerStore {
         store.replay_journal(&mut ledger, folded.unwrap_or(SeriesId(0)))?;
         check_grand(&ledger)?;
         store.census.check(&found, &store.pending.evicted)?;
+        store.shared.committed(ledger.number());
         if folded.is_some() {
             store.fold(&ledger)?;
         }
@@ -124,6 +127,7 @@ impl LedgerStore {
             codec::put_bytes(&mut batch, key, chunk.to_vec());
         }
         self.engine.commit(batch)?;
+        self.shared.committed(delta.number);
         self.pending.absorb(delta, written, bytes.len());
         Ok(())
     }
@@ -141,6 +145,8 @@ impl LedgerStore {
     /// Moves the journal into rollups, totals, positions and ids, and old rows into coarser buckets.
     /// `ledger` is the state after the last commit, and no other commit comes in between.
     pub fn fold(&mut self, ledger: &Ledger) -> Result<(), StoreError> {
+        let shared = Arc::clone(&self.shared);
+        let _nobody_reads = shared.fold();
         self.census.fold(&self.pending, ledger);
         let Self { engine, pending, .. } = self;
         while let Some(batch) = fold::forgotten_ids(&**engine, pending)? {
@@ -218,7 +224,7 @@ impl LedgerStore {
 
     /// Returns what reads the stored rows from another thread.
     pub fn history(&self) -> History {
-        History::new(self.engine.reader())
+        History::new(self.engine.reader(), Arc::clone(&self.shared))
     }
 
     fn rows_of<R: DeserializeOwned>(
@@ -465,7 +471,7 @@ fn check_schema(version: &[u8]) -> Result<(), StoreError> {
     }
 }
 
-fn number_of(key: &[u8]) -> Option<u32> {
+pub(super) fn number_of(key: &[u8]) -> Option<u32> {
     Some(u32::from_be_bytes(key.get(1..)?.try_into().ok()?))
 }
 

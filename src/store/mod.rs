@@ -13,13 +13,18 @@ mod fold;
 mod history;
 pub mod keys;
 pub mod ledger_store;
+mod past;
 mod pending;
+mod skim;
 pub mod sled;
+mod usage;
 pub mod verify;
 
 pub use error::StoreError;
 pub use history::History;
 pub use ledger_store::LedgerStore;
+pub use past::Past;
+pub use usage::UsageError;
 
 #[cfg(test)]
 mod faults;

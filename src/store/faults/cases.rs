@@ -283,3 +283,37 @@ fn a_fold_of_many_series_may_stop_anywhere_and_is_ended_by_the_next_start() {
         }
     }
 }
+
+/// A fold moves rows, and old ones into coarser rows: who reads meanwhile sees each exactly once.
+#[test]
+fn an_answer_is_of_one_commit_while_others_commit_and_fold() {
+    const COMMITS: u64 = 300;
+    let (mut store, mut ledger) = open(&Disk::default(), SETTINGS).unwrap();
+    let history = store.history();
+    let question = Question::parse(&[], START).unwrap();
+    std::thread::scope(|scope| {
+        let reader = scope.spawn(move || {
+            let mut answers = 0;
+            loop {
+                let answer = history.usage(&question, 0).unwrap();
+                // Each commit has one call.
+                assert_eq!(answer.total.sums.requests(), answer.of.commit);
+                answers += 1;
+                if answer.of.commit == COMMITS {
+                    return answers;
+                }
+            }
+        });
+        for number in 0..COMMITS {
+            let hours = i64::try_from(number).unwrap();
+            let now = START.plus(hours * HOUR_MS);
+            let id = u16::try_from(number).unwrap();
+            commit(&mut store, &mut ledger, &batch(1, 11 * number, &[call(id)], now), now);
+            if number % 3 == 0 {
+                store.fold(&ledger).unwrap();
+            }
+        }
+        assert!(reader.join().unwrap() > 0);
+    });
+    assert_sound(&store, &ledger);
+}
