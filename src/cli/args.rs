@@ -151,12 +151,9 @@ pub struct RunArgs {
 /// `tollkeeper quota`.
 #[derive(Debug, clap::Args)]
 pub struct QuotaArgs {
-    /// Take the ledger and `[quota]` from this config file
-    #[arg(long, value_name = "CONFIG.toml")]
-    pub config: Option<PathBuf>,
-    /// Folder of the ledger [default: `[ledger] dir` of the config]
-    #[arg(long, value_name = "DIR")]
-    pub ledger: Option<PathBuf>,
+    /// Where the answer comes from
+    #[command(flatten)]
+    pub ask: AskArgs,
     /// The time to look at [default: that of the newest record]
     #[arg(long, value_name = "TIME")]
     pub at: Option<String>,

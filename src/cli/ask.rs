@@ -11,6 +11,7 @@ use super::failure::Failure;
 use super::run::load_config;
 use crate::config::{Config, LEDGER_DIR_DEFAULT, LISTEN_DEFAULT};
 use crate::daemon::{OpenError, clock};
+use crate::ledger::state::Ledger;
 use crate::query::{Answer, Parameters, Question, Refusal};
 use crate::store::{LedgerStore, StoreError, UsageError};
 
@@ -22,7 +23,7 @@ const CONFIG_DEFAULT: &str = "tollkeeper.toml";
 /// Who answers.
 pub(super) enum Source {
     /// The ledger itself, open here.
-    Ledger(Box<LedgerStore>),
+    Ledger(Box<(LedgerStore, Ledger)>),
     /// The daemon that has it open.
     Daemon(Remote),
 }
@@ -45,7 +46,7 @@ impl Source {
         let dir = args.ledger.clone().or_else(of_config);
         let dir = dir.unwrap_or_else(|| PathBuf::from(LEDGER_DIR_DEFAULT));
         match open_as_it_is(&dir) {
-            Ok((store, _)) => Ok(Self::Ledger(Box::new(store))),
+            Ok(books) => Ok(Self::Ledger(Box::new(books))),
             Err(StoreError::Locked { .. }) => {
                 let listen = listen_of(config.as_ref());
                 Ok(Self::Daemon(Remote::new(&format!("http://{listen}"), args)?.instead_of(&dir)))
@@ -58,9 +59,9 @@ impl Source {
     pub(super) fn ask(&self, parameters: &Parameters) -> Result<Answer, AskError> {
         match self {
             Self::Daemon(remote) => remote.ask(parameters),
-            Self::Ledger(store) => {
+            Self::Ledger(books) => {
                 let question = Question::parse(parameters, clock::now())?;
-                store.history().usage(&question, CELLS_MAX).map_err(|error| match error {
+                books.0.history().usage(&question, CELLS_MAX).map_err(|error| match error {
                     UsageError::Refused(refusal) => refusal.into(),
                     UsageError::Store(error) => AskError::Failed(error.into()),
                 })
@@ -70,7 +71,7 @@ impl Source {
 }
 
 /// Reads the config that is named, or the one that is here.
-fn config_or_here(named: Option<&Path>) -> Result<Option<Config>, Failure> {
+pub(super) fn config_or_here(named: Option<&Path>) -> Result<Option<Config>, Failure> {
     let here = Path::new(CONFIG_DEFAULT);
     let chosen = named.or_else(|| here.is_file().then_some(here));
     Ok(chosen.map(load_config).transpose()?)

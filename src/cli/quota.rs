@@ -3,15 +3,13 @@
 mod print;
 
 use std::io::Write as _;
-use std::path::Path;
 
 use serde_json::Value;
 
 use super::args::{QuotaArgs, TextFormat};
-use super::check::open_as_it_is;
+use super::ask::{Remote, Source, config_or_here};
 use super::failure::Failure;
 use super::find::parse_time;
-use super::run::load_config;
 use crate::config::QuotaConfig;
 use crate::daemon;
 use crate::ledger::rollup::Level;
@@ -26,16 +24,20 @@ use crate::watch::facts::Facts;
 use crate::watch::rules::LatencyLimit;
 
 pub(super) fn quota(args: &QuotaArgs, now: UnixMillis) -> Result<(), Failure> {
-    let config = args.config.as_deref().map(load_config).transpose()?;
-    let quota = config.as_ref().map_or_else(QuotaConfig::default, |config| config.quota.clone());
-    let (limits, _) = daemon::load_limits(&quota)?;
-    let dir = args.ledger.as_deref().or(config.as_ref().map(|config| config.ledger_dir.as_path()));
-    let dir = dir.ok_or_else(|| {
-        Failure::with_hint("no ledger is named", "give `--ledger DIR` or `--config FILE`")
-    })?;
     let at = args.at.as_deref().map(|text| parse_time("--at", text, now)).transpose()?;
-    let value = of_ledger(dir, &limits, at)
-        .map_err(|source| daemon::OpenError::Store { dir: dir.to_owned(), source })?;
+    let value = match (Source::find(&args.ask)?, at) {
+        (Source::Daemon(daemon), None) => of_daemon(&daemon)?,
+        (Source::Daemon(_), Some(_)) => {
+            return Err(Failure::with_hint(
+                "a daemon tells of the present only",
+                "leave `--at` out, or stop the daemon and name its ledger with `--ledger`",
+            ));
+        }
+        (Source::Ledger(books), at) => {
+            let (store, ledger) = *books;
+            of_ledger(&store, &ledger, &limits(args)?, at)?
+        }
+    };
     let text = match args.format {
         TextFormat::Json => format!("{value:#}\n"),
         TextFormat::Text => print::page(&value),
@@ -43,13 +45,31 @@ pub(super) fn quota(args: &QuotaArgs, now: UnixMillis) -> Result<(), Failure> {
     Ok(std::io::stdout().lock().write_all(text.as_bytes())?)
 }
 
+/// Returns the limits of the config that is named, or that is here; of none where a ledger is named alone.
+fn limits(args: &QuotaArgs) -> Result<Limits, Failure> {
+    let is_alone = args.ask.config.is_none() && args.ask.ledger.is_some();
+    let config = if is_alone { None } else { config_or_here(args.ask.config.as_deref())? };
+    let quota = config.map_or_else(QuotaConfig::default, |config| config.quota);
+    Ok(daemon::load_limits(&quota)?.0)
+}
+
+fn of_daemon(daemon: &Remote) -> Result<Value, Failure> {
+    let text = daemon.text(quotas::PATH)?;
+    serde_json::from_str(&text)
+        .map_err(|error| format!("the daemon answers something else than quotas: {error}").into())
+}
+
 /// Returns where pools stood at `at`, or after the newest record.
-fn of_ledger(dir: &Path, limits: &Limits, at: Option<UnixMillis>) -> Result<Value, StoreError> {
-    let (store, ledger) = open_as_it_is(dir)?;
+fn of_ledger(
+    store: &LedgerStore,
+    ledger: &Ledger,
+    limits: &Limits,
+    at: Option<UnixMillis>,
+) -> Result<Value, StoreError> {
     // The minute of the newest record is not over; as far as the ledger knows it is.
     let now = at.unwrap_or_else(|| ledger.newest().floor(MINUTE_MS).plus(MINUTE_MS));
-    let tracker = tracker(&store, &ledger, limits, now)?;
-    let evidence = evidence(&store, &ledger, now)?;
+    let tracker = tracker(store, ledger, limits, now)?;
+    let evidence = evidence(store, ledger, now)?;
     let to = tracker.last_minute(now).plus(MINUTE_MS);
     let throttles: Vec<_> =
         evidence::WINDOWS.iter().map(|&(_, ms)| evidence.sums(to, ms)).collect();

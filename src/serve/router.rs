@@ -72,7 +72,7 @@ pub(super) const ROUTES: &[Route] = &[
     Route { help: "where budgets stand", ..Route::new("/api/v1/budgets", GET, READ, api::budgets) },
     Route {
         help: "what calls take of quotas, and why they were throttled",
-        ..Route::new("/api/v1/quotas", GET, READ, api::quotas)
+        ..Route::new(api::quotas::PATH, GET, READ, api::quotas)
     },
     Route {
         help: "alerts that are pending or fire",

@@ -145,6 +145,13 @@ fn a_reservation_that_fills_the_quota_is_shown_and_explained_over_a_kill() {
     daemon.kill_9();
     let daemon = start();
     check(&daemon);
+    let url = format!("http://{}", daemon.address().unwrap());
+    let live = json::parse(&stdout_of(&["quota", "--url", &url, "--format", "json"].map(OsStr::new)));
+    assert_eq!(json::text(&live, "/pools/0/throttled_minutes/0/reason"), "reservation");
+    let past = output_of(&["quota", "--url", &url, "--at", "1h"].map(OsStr::new));
+    assert!(String::from_utf8_lossy(&past.stderr).contains("tells of the present only"));
+    let page = stdout_of(&["quota", "--url", &url].map(OsStr::new));
+    assert!(page.contains("reservation (high confidence)"), "{page}");
     daemon.terminate();
 
     let value = quota_of(&file, &[]);
@@ -170,7 +177,6 @@ fn a_ledger_that_is_not_there_and_times_that_are_none_are_told() {
     let work = WorkDir::new("quota-none");
     let dir = work.join("nothing");
     for (arguments, text) in [
-        (vec!["quota"], "no ledger is named"),
         (vec!["quota", "--ledger", dir.to_str().unwrap()], "no ledger"),
         (vec!["quota", "--ledger", ".", "--at", "yesterday"], "`yesterday` of `--at` is no time"),
     ] {

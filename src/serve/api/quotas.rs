@@ -9,6 +9,9 @@ use crate::quota::tracker::PoolStatus;
 use crate::watch::evidence::{ByModel, Source, Tally, WINDOWS};
 use crate::watch::throttle::sentence;
 
+/// The path of the answer.
+pub const PATH: &str = "/api/v1/quotas";
+
 /// Returns where pools stand at `now`, and what each log says of throttled calls in each of [`WINDOWS`].
 pub fn quotas(pools: &[PoolStatus], throttles: &[ByModel], now: UnixMillis) -> Value {
     let logs = WINDOWS.iter().zip(throttles).flat_map(|((window, _), by_model)| {
