@@ -208,6 +208,11 @@ impl Inflight {
         opened + throttled + u64::from(self.apart)
     }
 
+    /// Returns how many seconds its lists have, which its size follows.
+    pub fn seconds(&self) -> usize {
+        self.opened.len() + self.closed.len() + self.throttled.len()
+    }
+
     /// Tells whether everything that began also ends.
     pub fn is_whole(&self) -> bool {
         let mut open = Load::default();

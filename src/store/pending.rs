@@ -22,6 +22,8 @@ use crate::model::time::UnixMillis;
 const ROWS_MAX: usize = 4_096;
 /// Blocks that make a fold due; each is read and written whole, with up to 64 rows.
 const BLOCKS_MAX: usize = 2_048;
+/// Seconds of calls in flight that make a fold due: in memory, some 50 bytes each.
+const INFLIGHT_SECONDS_MAX: usize = 65_536;
 /// Journal bytes that make a fold due; bounds the time a restart needs to read them.
 const JOURNAL_BYTES_MAX: usize = 2 << 20;
 
@@ -52,6 +54,7 @@ pub(super) struct Pending {
     pub(super) evicted: Vec<Evicted>,
     pub(super) journal_keys: Vec<Vec<u8>>,
     rows: usize,
+    inflight_seconds: usize,
     journal_bytes: usize,
 }
 
@@ -69,7 +72,10 @@ impl Pending {
             self.rows += block.len() - rows_before;
             if !cell.inflight.is_empty() {
                 let place = (cell.bucket.start_minute, cell.series);
-                self.inflight.entry(place).or_default().merge(&cell.inflight);
+                let sum = self.inflight.entry(place).or_default();
+                let before = sum.seconds();
+                sum.merge(&cell.inflight);
+                self.inflight_seconds += sum.seconds() - before;
             }
         }
         self.charged.extend(delta.charged.iter().map(|(item, _)| item.clone()));
@@ -112,6 +118,7 @@ impl Pending {
 
     pub(super) fn fold_is_due(&self) -> bool {
         self.rows >= ROWS_MAX
+            || self.inflight_seconds >= INFLIGHT_SECONDS_MAX
             || self.blocks.len() + self.signal_blocks.len() >= BLOCKS_MAX
             || self.journal_bytes >= JOURNAL_BYTES_MAX
     }
