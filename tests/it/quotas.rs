@@ -146,7 +146,8 @@ fn a_reservation_that_fills_the_quota_is_shown_and_explained_over_a_kill() {
     let daemon = start();
     check(&daemon);
     let url = format!("http://{}", daemon.address().unwrap());
-    let live = json::parse(&stdout_of(&["quota", "--url", &url, "--format", "json"].map(OsStr::new)));
+    let live =
+        json::parse(&stdout_of(&["quota", "--url", &url, "--format", "json"].map(OsStr::new)));
     assert_eq!(json::text(&live, "/pools/0/throttled_minutes/0/reason"), "reservation");
     let past = output_of(&["quota", "--url", &url, "--at", "1h"].map(OsStr::new));
     assert!(String::from_utf8_lossy(&past.stderr).contains("tells of the present only"));
