@@ -80,7 +80,7 @@ pub enum Command {
         tollkeeper quota --ledger /var/lib/tollkeeper --at 2026-06-01T12:34:00Z\n\n\
         The last ten minutes before the newest record, or before `--at`, are explained.")]
     Quota(QuotaArgs),
-    /// Tell what the traffic in a ledger would have cost otherwise: batch, provisioned, another model
+    /// Tell what the traffic of a ledger would have cost otherwise
     #[command(after_help = "Examples:\n  \
         tollkeeper plan --config tollkeeper.toml\n  \
         tollkeeper plan --ledger copy --since 7d --model '*claude*' --plot plan.svg\n  \

@@ -170,7 +170,10 @@ fn a_reservation_that_fills_the_quota_is_shown_and_explained_over_a_kill() {
     );
     let later = chrono::DateTime::from_timestamp(minute + 40 * MINUTE, 0).unwrap().to_rfc3339();
     let value = quota_of(&file, &["--at", &later]);
-    assert_eq!(value["pools"][0]["throttled_minutes"], json!([]), "old throttles are not told");
+    // There may be no pool at all, if that is another day.
+    for pool in value["pools"].as_array().unwrap() {
+        assert_eq!(pool["throttled_minutes"], json!([]), "old throttles are not told");
+    }
 }
 
 #[test]
