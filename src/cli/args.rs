@@ -18,7 +18,7 @@ pub use self::usage::{
 #[command(after_help = "Examples:\n  \
     tollkeeper doctor logs/*.jsonl*               what is in these logs?\n  \
     tollkeeper scan logs/*.jsonl* --by principal  who spent what?\n  \
-    tollkeeper run tollkeeper.toml                keep watch, http://127.0.0.1:9478/metrics\n\n\
+    tollkeeper run tollkeeper.toml                keep watch, http://127.0.0.1:9478/metrics\n\
     `tollkeeper COMMAND --help` has more of them.")]
 pub struct Args {
     /// What to do.
