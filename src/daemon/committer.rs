@@ -125,6 +125,7 @@ impl Committer {
         self.catch_up()?;
         self.publish();
         self.published.alerts.send_replace(Arc::clone(self.books.ledger.alerts()));
+        tracing::info!("ready: /metrics shows what the ledger holds");
         let Books { store, ledger } = &self.books;
         let start = Start::load(lookout, store, ledger, (self.now)())?;
         // It may have been told to end already.

@@ -530,20 +530,30 @@ impl Ledger {
 
 /// Adds a call. Returns the time at which it is booked.
 fn book_entry(booking: &mut Booking, place: u32, entry: &Entry, now: UnixMillis) -> UnixMillis {
-    let mut entry = *entry;
-    if entry.at > now.plus(FUTURE_MAX_MS) {
-        if entry.at != UnixMillis::UNKNOWN {
-            entry.approximations.insert(Approximation::TimeInFuture);
-        }
-        entry.at = now;
-    }
+    let in_present;
+    let entry = if entry.at > now.plus(FUTURE_MAX_MS) {
+        in_present = at_reading(entry, now);
+        &in_present
+    } else {
+        entry
+    };
     let bucket = booking.horizons.bucket(entry.at);
     if bucket.level == Level::Minute {
-        booking.cells.add_in_minute(place, bucket, bucket.start(), &entry);
+        booking.cells.add_in_minute(place, bucket, bucket.start(), entry);
     } else {
-        booking.cells.add(place, bucket, &entry);
+        booking.cells.add(place, bucket, entry);
     }
     entry.at
+}
+
+/// Returns a call whose time is not believed, or not known, as one of the time of reading.
+fn at_reading(entry: &Entry, now: UnixMillis) -> Entry {
+    let mut entry = *entry;
+    if entry.at != UnixMillis::UNKNOWN {
+        entry.approximations.insert(Approximation::TimeInFuture);
+    }
+    entry.at = now;
+    entry
 }
 
 /// Adds what a log claims of the cost of a call that is counted elsewhere, to be compared with that.

@@ -89,9 +89,9 @@ impl Daemon {
         });
     }
 
-    /// Waits until the log says that the ledger is open: for a daemon that wants TLS.
+    /// Waits until the log says that pages are shown: for a daemon that wants TLS.
     pub(crate) fn wait_open(&mut self) {
-        self.wait_said("the ledger is open");
+        self.wait_said("ready: /metrics shows");
     }
 
     /// Waits until the log says something.
