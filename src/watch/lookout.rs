@@ -15,6 +15,7 @@ use super::question::{Explainer, Past, Question, key_of};
 use super::recent::Recent;
 use super::rules::{LatencyLimit, Rules};
 use super::spike::{self, Spend};
+use super::subjects::Subjects;
 use super::throttle;
 use super::usual::{Histories, KEPT_MS, Subject};
 use crate::budget::burn::{Verdict, verdicts};
@@ -28,7 +29,7 @@ use crate::ledger::inflight::Inflight;
 use crate::ledger::rollup::{Bucket, Horizons, Level};
 use crate::ledger::signals::SignalId;
 use crate::model::alert::{AlertKey, AlertName, AlertState};
-use crate::model::series::{NONE, OTHER, SeriesKey, UNKNOWN};
+use crate::model::series::SeriesKey;
 use crate::model::signal::SignalKey;
 use crate::model::time::{MINUTE_MS, UnixMillis};
 use crate::quota::limits::Limits;
@@ -90,7 +91,7 @@ pub struct Lookout {
     rules: Rules,
     plans: Arc<[Budget]>,
     keys: Vec<Arc<SeriesKey>>,
-    subjects: Vec<Vec<Subject>>,
+    subjects: Subjects,
     recent: Recent,
     /// The last minutes by model, which ratios are looked at by: summed once, when rows come.
     models: BTreeMap<UnixMillis, BTreeMap<String, Facts>>,
@@ -121,7 +122,7 @@ impl Lookout {
             rules,
             plans,
             keys: Vec::new(),
-            subjects: Vec::new(),
+            subjects: Subjects::default(),
             recent: Recent::default(),
             models: BTreeMap::new(),
             histories: Histories::new(SUBJECTS_MAX),
@@ -159,7 +160,7 @@ impl Lookout {
     /// Takes the labels of a series; they come in the order of the numbers, before the first row.
     pub fn learn(&mut self, series: SeriesId, key: &Arc<SeriesKey>) {
         if usize::try_from(series.0).is_ok_and(|place| place == self.keys.len()) {
-            self.subjects.push(subjects_of(key));
+            self.subjects.learn(key);
             self.quotas.learn(series, key);
             self.tracks.learn(series, key);
             self.throughputs.learn(series, key);
@@ -188,8 +189,7 @@ impl Lookout {
             self.recent.add(bucket.start(), series, facts, now);
             self.add_to_model(bucket.start(), series, facts, now);
         }
-        let subjects = usize::try_from(series.0).ok().and_then(|place| self.subjects.get(place));
-        for subject in subjects.into_iter().flatten() {
+        for subject in self.subjects.of(series) {
             self.histories.add(subject, bucket, facts.cost, now);
         }
     }
@@ -371,11 +371,10 @@ impl Lookout {
     ) -> Vec<(Subject, Spend)> {
         let rule = &self.rules.spike;
         let (from, length) = spike::window(now);
-        let recent = self.recent.by_series(from, now);
-        let subjects_of = |series| self.subjects_of(series);
-        let spending = spike::spending(rule, &recent, subjects_of, &self.histories, now);
+        let costs = self.recent.costs(from, now);
+        let spending = spike::spending(rule, &costs, &self.subjects, &self.histories, now);
         if rule.enabled {
-            for (subject, level) in spike::spikes(&spending, &recent, subjects_of, firing) {
+            for (subject, level) in spike::spikes(&spending, &costs, &self.subjects, firing) {
                 if let Some(spend) = spending.get(subject) {
                     let finding = spike::finding(subject, spend, level, rule);
                     let question = Question {
@@ -413,26 +412,6 @@ impl Lookout {
             found.push((finding, question));
         }
     }
-
-    fn subjects_of(&self, series: SeriesId) -> &[Subject] {
-        let place = usize::try_from(series.0).ok();
-        place.and_then(|place| self.subjects.get(place)).map_or(&[], Vec::as_slice)
-    }
-}
-
-/// Returns whom the calls of a series are compared as; what is not known is nobody.
-fn subjects_of(key: &SeriesKey) -> Vec<Subject> {
-    let named =
-        |name: &String| (name != UNKNOWN && name != OTHER && name != NONE).then(|| name.clone());
-    let known = [
-        named(&key.account).map(Subject::Account),
-        named(&key.model).map(Subject::Model),
-        named(&key.principal).map(Subject::Principal),
-    ];
-    let both = named(&key.principal)
-        .zip(named(&key.model))
-        .map(|(principal, model)| Subject::Use { principal, model });
-    std::iter::once(Subject::Total).chain(known.into_iter().flatten()).chain(both).collect()
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ pub mod question;
 pub mod recent;
 pub mod rules;
 pub mod spike;
+pub mod subjects;
 pub mod text;
 pub mod throttle;
 pub mod usual;

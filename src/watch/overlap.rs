@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::recent::BySeries;
+use super::recent::Costs;
+use super::subjects::Subjects;
 use super::usual::Subject;
-use crate::ledger::delta::SeriesId;
 use crate::model::money::Usd;
 
 /// Spend by pairs of subjects; the whole of one stands under the pair of it with itself.
@@ -14,22 +14,29 @@ pub(super) struct Overlaps<'s> {
 }
 
 impl<'s> Overlaps<'s> {
-    /// Adds up the spend that `subjects` share, in one pass over the series.
+    /// Adds up the spend that `wanted` share, in one pass over the series.
     pub(super) fn new(
-        subjects: impl Iterator<Item = &'s Subject>,
-        recent: &BySeries,
-        subjects_of: &impl Fn(SeriesId) -> &'s [Subject],
+        wanted: impl Iterator<Item = &'s Subject>,
+        costs: &Costs,
+        subjects: &Subjects,
     ) -> Self {
-        let places: HashMap<_, _, foldhash::fast::FixedState> = subjects.zip(0..).collect();
+        let places: HashMap<_, _, foldhash::fast::FixedState> = wanted.zip(0..).collect();
+        let mut wanted: Vec<Option<u32>> = vec![None; subjects.count()];
+        for (subject, &place) in &places {
+            let of_subject = subjects.place(subject).and_then(|number| wanted.get_mut(number));
+            if let Some(of_subject) = of_subject {
+                *of_subject = Some(place);
+            }
+        }
         let mut shared: HashMap<_, Usd, foldhash::fast::FixedState> = HashMap::default();
         let mut of_series: Vec<u32> = Vec::new();
-        for (&series, facts) in recent {
+        for (&series, &cost) in costs {
             of_series.clear();
-            let known = subjects_of(series).iter().filter_map(|subject| places.get(subject));
-            of_series.extend(known);
+            let numbers = subjects.places_of(series);
+            of_series.extend(numbers.filter_map(|number| wanted.get(number).copied().flatten()));
             for &one in &of_series {
                 for &other in &of_series {
-                    *shared.entry((one, other)).or_default() += facts.cost;
+                    *shared.entry((one, other)).or_default() += cost;
                 }
             }
         }

@@ -8,6 +8,7 @@ use super::condition;
 use super::explain::{self, Contributor, Period};
 use super::facts::Facts;
 use super::recent::{BySeries, Recent};
+use super::subjects::Subjects;
 use super::usual::{Histories, Subject, WEEKS};
 use super::{Finding, text};
 use crate::budget::scope::{Label, Scope};
@@ -40,7 +41,7 @@ impl Question<'_> {
 /// What explanations are made from.
 pub(super) struct Explainer<'e> {
     pub(super) keys: &'e [Arc<SeriesKey>],
-    pub(super) subjects: &'e [Vec<Subject>],
+    pub(super) subjects: &'e Subjects,
     pub(super) recent: &'e Recent,
     pub(super) histories: &'e Histories,
 }
@@ -101,13 +102,12 @@ impl Explainer<'_> {
 
     fn labelled(&self, sums: &BySeries, question: &Question<'_>) -> Vec<(&SeriesKey, Facts)> {
         let in_question = |series: SeriesId, key: &SeriesKey| {
-            let of = usize::try_from(series.0).ok().and_then(|place| self.subjects.get(place));
             question.scope.is_none_or(|scope| scope.matches(key))
                 && question.value.as_ref().is_none_or(|(label, value)| label.of(key) == &**value)
                 && question
                     .subject
                     .as_ref()
-                    .is_none_or(|subject| of.is_some_and(|of| of.contains(subject)))
+                    .is_none_or(|subject| self.subjects.of(series).any(|of| of == subject))
         };
         sums.iter()
             .filter_map(|(&series, facts)| {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::facts::Facts;
 use crate::ledger::delta::SeriesId;
+use crate::model::money::Usd;
 use crate::model::time::{MINUTE_MS, UnixMillis};
 
 /// Minutes that are kept, the present one included. Two thousand series that are all active
@@ -12,6 +13,9 @@ pub const KEPT_MINUTES: i64 = 16;
 
 /// Facts by series.
 pub type BySeries = HashMap<SeriesId, Facts, foldhash::fast::FixedState>;
+
+/// Costs by series.
+pub type Costs = HashMap<SeriesId, Usd, foldhash::fast::FixedState>;
 
 /// Facts by minute of event time and series.
 #[derive(Debug, Default)]
@@ -47,6 +51,13 @@ impl Recent {
                 visit(series, facts);
             }
         }
+    }
+
+    /// Returns the cost by series of `from..=now`, in whole minutes: all that is looked at every second.
+    pub fn costs(&self, from: UnixMillis, now: UnixMillis) -> Costs {
+        let mut costs = Costs::default();
+        self.each(from, now, |series, facts| *costs.entry(series).or_default() += facts.cost);
+        costs
     }
 
     /// Returns the sums by series of `from..=now`, in whole minutes.

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::overlap::Overlaps;
-use super::recent::BySeries;
+use super::recent::Costs;
 use super::rules::SpikeRule;
+use super::subjects::Subjects;
 use super::text;
 use super::usual::{Baseline, Histories, History, SLICE_MS, Subject};
 use super::{Finding, Level};
-use crate::ledger::delta::SeriesId;
 use crate::model::alert::{AlertKey, AlertName, Brief, Severity};
 use crate::model::money::Usd;
 use crate::model::time::{HOUR_MS, MINUTE_MS, UnixMillis};
@@ -74,15 +74,14 @@ pub fn window(now: UnixMillis) -> (UnixMillis, i64) {
     (from, now.0 - from.0)
 }
 
-/// Returns what each subject spends. `recent` are the sums of the window by series.
+/// Returns what each subject spends. `costs` are those of the window.
 pub fn spending<'s>(
     rule: &SpikeRule,
-    recent: &BySeries,
-    subjects_of: impl Fn(SeriesId) -> &'s [Subject],
+    costs: &Costs,
+    subjects: &'s Subjects,
     histories: &Histories,
     now: UnixMillis,
 ) -> BTreeMap<&'s Subject, Spend> {
-    let costs = recent.iter().map(|(&series, facts)| (subjects_of(series), facts.cost));
     let (_, length) = window(now);
     let least = rule.floor.0 * NEAR_WITHOUT_HISTORY_PERCENT;
     let spend = |(subject, cost): (&'s Subject, Usd)| {
@@ -99,15 +98,15 @@ pub fn spending<'s>(
         let limit = rule.floor.max(usual.unwrap_or_default());
         Some((subject, Spend { per_hour, limit, usual, baseline }))
     };
-    super::usual::by_subject(costs).into_iter().filter_map(spend).collect()
+    subjects.sums(costs).filter_map(spend).collect()
 }
 
 /// Returns the spikes that are worth an alert: of subjects that share one increase, only one. Those of
 /// `firing`, whose alerts are pending or firing, come first, then the narrowest.
 pub fn spikes<'s>(
     spending: &BTreeMap<&'s Subject, Spend>,
-    recent: &BySeries,
-    subjects_of: impl Fn(SeriesId) -> &'s [Subject],
+    costs: &Costs,
+    subjects: &'s Subjects,
     firing: &BTreeSet<Subject>,
 ) -> Vec<(&'s Subject, Level)> {
     let whole = spending.iter().find(|(subject, _)| ***subject == Subject::Total);
@@ -144,7 +143,7 @@ pub fn spikes<'s>(
     let in_question = candidates.iter().map(|(subject, ..)| *subject);
     let in_question: BTreeSet<&Subject> =
         in_question.chain(bursts.iter().map(|(subject, _)| *subject)).collect();
-    let overlaps = Overlaps::new(in_question.into_iter(), recent, &subjects_of);
+    let overlaps = Overlaps::new(in_question.into_iter(), costs, subjects);
     let mut chosen: Vec<(&Subject, Level)> = Vec::new();
     for (subject, spend, level) in candidates {
         let explained: Usd = chosen
@@ -291,10 +290,10 @@ fn history_text(baseline: &Baseline) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ledger::delta::SeriesId;
     use crate::ledger::rollup::{Bucket, HourCuts, Level as RollupLevel};
     use crate::model::money::PICODOLLARS_PER_USD;
     use crate::model::time::DAY_MS;
-    use crate::watch::facts::Facts;
 
     /// Twelve o'clock, so that a window is five minutes long.
     const NOW: UnixMillis = UnixMillis(20_780 * DAY_MS + 12 * HOUR_MS);
@@ -341,19 +340,19 @@ mod tests {
     /// Returns what is chosen if principals spend so many dollars an hour in the window.
     fn chosen(days: i64, per_hour: &[i64], firing: &[Subject]) -> Vec<Subject> {
         let rule = super::super::rules::Rules::default().spike;
-        let subjects = subjects();
-        let recent: BySeries = (0..)
+        let mut all = Subjects::default();
+        for of_series in subjects() {
+            all.push(of_series.into_iter());
+        }
+        let costs: Costs = (0..)
             .map(SeriesId)
             .zip(per_hour)
-            .map(|(series, &amount)| {
-                (series, Facts { cost: Usd(dollars(amount).0 / 12), ..Facts::default() })
-            })
+            .map(|(series, &amount)| (series, Usd(dollars(amount).0 / 12)))
             .collect();
-        let of = |series: SeriesId| subjects[series.0 as usize].as_slice();
         let histories = histories(days);
-        let spending = spending(&rule, &recent, of, &histories, NOW);
+        let spending = spending(&rule, &costs, &all, &histories, NOW);
         let firing = firing.iter().cloned().collect();
-        let spikes = spikes(&spending, &recent, of, &firing);
+        let spikes = spikes(&spending, &costs, &all, &firing);
         let over = spikes.into_iter().filter(|(_, level)| *level == Level::Over);
         over.map(|(subject, _)| subject.clone()).collect()
     }

@@ -341,19 +341,6 @@ impl Histories {
     }
 }
 
-/// Returns sums of `costs` by subject.
-pub fn by_subject<'s>(
-    costs: impl Iterator<Item = (&'s [Subject], Usd)>,
-) -> HashMap<&'s Subject, Usd, foldhash::fast::FixedState> {
-    let mut sums: HashMap<&Subject, Usd, foldhash::fast::FixedState> = HashMap::default();
-    for (subjects, cost) in costs {
-        for subject in subjects {
-            *sums.entry(subject).or_default() += cost;
-        }
-    }
-    sums
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
