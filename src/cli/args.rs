@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum};
 
 pub use self::usage::{
-    AskArgs, Compare, ExportArgs, ExportCommand, FocusArgs, FocusFormat, FocusPeriod,
-    OpenMetricsArgs, ReportArgs, ReportFormat, TopArgs, UsageArgs,
+    AskArgs, Compare, DaemonArgs, ExportArgs, ExportCommand, FocusArgs, FocusFormat, FocusPeriod,
+    OpenMetricsArgs, ReportArgs, ReportFormat, UsageArgs,
 };
 
 /// Keeps the toll of every LLM call: tokens, dollars, throttles.
@@ -68,7 +68,7 @@ pub enum Command {
         tollkeeper top --config tollkeeper.toml\n  \
         tollkeeper top --url http://127.0.0.1:9478\n\n\
         It looks every two seconds; q quits.")]
-    Top(TopArgs),
+    Top(DaemonArgs),
     /// Write the ledger's history for other programs, as FOCUS or as metrics
     #[command(after_help = "Examples:\n  \
         tollkeeper export focus --since 2026-11 --until 2026-12 > november.csv\n  \

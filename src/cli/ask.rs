@@ -34,11 +34,11 @@ const CELLS_MAX: usize = 1_000_000;
 impl Source {
     /// Finds who can answer.
     pub(super) fn find(args: &AskArgs) -> Result<Self, Failure> {
-        if let Some(url) = &args.url {
-            return Ok(Self::Daemon(Remote::new(url, args)?));
+        if let Some(url) = &args.daemon.url {
+            return Ok(Self::Daemon(Remote::new(url, &args.daemon)?));
         }
         // Who names a ledger does not mean the config that happens to be here.
-        let config = match (&args.config, &args.ledger) {
+        let config = match (&args.daemon.config, &args.ledger) {
             (None, Some(_)) => None,
             (named, _) => config_or_here(named.as_deref())?,
         };
@@ -49,7 +49,9 @@ impl Source {
             Ok(books) => Ok(Self::Ledger(Box::new(books))),
             Err(StoreError::Locked { .. }) => {
                 let listen = listen_of(config.as_ref());
-                Ok(Self::Daemon(Remote::new(&format!("http://{listen}"), args)?.instead_of(&dir)))
+                Ok(Self::Daemon(
+                    Remote::new(&format!("http://{listen}"), &args.daemon)?.instead_of(&dir),
+                ))
             }
             Err(source) => Err(OpenError::Store { dir, source }.into()),
         }

@@ -47,8 +47,8 @@ pub(super) fn quota(args: &QuotaArgs, now: UnixMillis) -> Result<(), Failure> {
 
 /// Returns the limits of the config that is named, or that is here; of none where a ledger is named alone.
 fn limits(args: &QuotaArgs) -> Result<Limits, Failure> {
-    let is_alone = args.ask.config.is_none() && args.ask.ledger.is_some();
-    let config = if is_alone { None } else { config_or_here(args.ask.config.as_deref())? };
+    let is_alone = args.ask.daemon.config.is_none() && args.ask.ledger.is_some();
+    let config = if is_alone { None } else { config_or_here(args.ask.daemon.config.as_deref())? };
     let quota = config.map_or_else(QuotaConfig::default, |config| config.quota);
     Ok(daemon::load_limits(&quota)?.0)
 }
@@ -68,7 +68,7 @@ fn of_ledger(
 ) -> Result<Value, StoreError> {
     // The minute of the newest record is not over; as far as the ledger knows it is.
     let now = at.unwrap_or_else(|| ledger.newest().floor(MINUTE_MS).plus(MINUTE_MS));
-    let tracker = tracker(store, ledger, limits, now)?;
+    let mut tracker = tracker(store, ledger, limits, now)?;
     let evidence = evidence(store, ledger, now)?;
     let to = tracker.last_minute(now).plus(MINUTE_MS);
     let throttles: Vec<_> =
@@ -95,6 +95,12 @@ fn tracker(
     }
     store.inflight(now.plus(-tracker::KEPT_MS), now, |minute, series, inflight| {
         tracker.add_inflight(series, minute, inflight, limits, now);
+    })?;
+    for (id, key, _) in ledger.signals() {
+        tracker.learn_signal(id, key);
+    }
+    store.signal_rows(Level::Minute, now.plus(-tracker::KEPT_MS), now, |bucket, id, row| {
+        tracker.add_signal(id, bucket.start(), row.sum, now);
     })?;
     Ok(tracker)
 }

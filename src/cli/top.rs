@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
 
-use super::args::TopArgs;
+use super::args::DaemonArgs;
 use super::ask::Remote;
 use super::failure::Failure;
 
@@ -17,7 +17,7 @@ use self::facts::Facts;
 /// Time between two looks.
 const EVERY: Duration = Duration::from_secs(2);
 
-pub(super) fn top(args: &TopArgs) -> Result<(), Failure> {
+pub(super) fn top(args: &DaemonArgs) -> Result<(), Failure> {
     if !std::io::stdout().is_terminal() {
         let hint = "`tollkeeper report --since 1h --by principal` prints once";
         return Err(Failure::with_hint("`top` needs a terminal", hint));

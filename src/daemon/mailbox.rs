@@ -14,8 +14,9 @@ use crate::ledger::signals::SignalId;
 use crate::model::series::SeriesKey;
 use crate::model::signal::SignalKey;
 use crate::model::time::UnixMillis;
+use crate::quota::told::CallSignal;
 use crate::quota::tracker;
-use crate::watch::evidence::{self, Evidence};
+use crate::watch::evidence;
 use crate::watch::facts::Facts;
 use crate::watch::lookout::Lookout;
 use crate::watch::rules::LatencyLimit;
@@ -92,7 +93,7 @@ impl Mailbox {
                 mail.inflight.entry((cell.series, minute)).or_default().merge(&cell.inflight);
             }
         }
-        let told = delta.new_signals.iter().filter(|(_, key)| Evidence::tells(key.signal));
+        let told = delta.new_signals.iter().filter(|(_, key)| CallSignal::of(key).is_some());
         mail.signal_keys.extend(told.cloned());
         for cell in delta.signal_cells.iter().filter(|cell| cell.bucket.start() >= signals_from) {
             *mail.signals.entry((cell.signal, cell.bucket)).or_default() += cell.tally.sum;

@@ -48,7 +48,7 @@ pub(super) fn quotas(evaluation: &Evaluation) -> Vec<MetricFamily> {
         open.add(&labels, &[], float(status.minute.open_peak));
         let mut reasons: BTreeMap<(Reason, Confidence), u64> = BTreeMap::new();
         for one in &status.explanations {
-            *reasons.entry((one.reason, one.confidence)).or_default() += one.used.throttled;
+            *reasons.entry((one.reason, one.confidence)).or_default() += one.throttled();
         }
         for ((reason, confidence), calls) in reasons {
             let own = [("reason", reason.as_str()), ("confidence", confidence.as_str())];

@@ -65,6 +65,7 @@ pub(super) fn of(
     sums: &[LaneSums],
 ) -> Vec<Advice> {
     let tokens = case.limits.tokens_per_minute.map(|limit| limit.value);
+    let throttled = used.throttled.saturating_add(case.elsewhere);
     let mut advice = Vec::new();
     if matches!(reason, Reason::Reservation | Reason::Unknown) {
         let lower = holders.iter().filter_map(|holder| lower(case, holder, used, tokens));
@@ -77,9 +78,8 @@ pub(super) fn of(
                 let most = sums.iter().filter_map(|sums| of(sums, case.toll)).max();
                 most.unwrap_or(0)
             };
-            let needed = used
-                .use_peak
-                .saturating_add(used.throttled.saturating_mul(mean(LaneSums::mean_taken)));
+            let needed =
+                used.use_peak.saturating_add(throttled.saturating_mul(mean(LaneSums::mean_taken)));
             advice.extend(tokens.map(|limit| Advice::RaiseLimit {
                 kind: QuotaKind::TokensPerMinute,
                 limit,
@@ -91,11 +91,11 @@ pub(super) fn of(
             advice.extend(limit.map(|limit| Advice::RaiseLimit {
                 kind: QuotaKind::RequestsPerMinute,
                 limit: limit.value,
-                needed: used.requests_peak.saturating_add(used.throttled),
+                needed: used.requests_peak.saturating_add(throttled),
             }));
         }
         Reason::Daily => {
-            let limit = case.limits.tokens_per_day.map(|limit| limit.value);
+            let limit = case.day.limit.map(|limit| limit.value);
             advice.push(Advice::NextDay { limit });
         }
         Reason::Unknown if tokens.is_none() => advice.push(Advice::TellLimit),

@@ -62,6 +62,8 @@ names! {
         DefaultLimit = "default_limit",
         /// Nothing but throttled calls is in this log.
         OtherCalls = "no_other_calls_in_this_log",
+        /// Only other logs tell of the throttled calls, and not at which second.
+        ThrottledCalls = "throttled_calls_not_in_this_log",
     }
 }
 
@@ -98,10 +100,38 @@ pub struct Case<'c> {
     pub toll: Toll,
     /// Its calls, from a quarter of an hour before the minute on.
     pub lanes: &'c [Lane<'c>],
-    /// What calls of the day had settled to when the minute ended.
-    pub day_settled: u64,
+    /// The day by then.
+    pub day: DayUse,
     /// What errors of this minute say.
     pub told: &'c Counts<ThrottleKind>,
+    /// Throttled calls of this minute that only other logs tell of.
+    pub elsewhere: u64,
+}
+
+/// What calls of a day settled to, of the limit that is the fuller one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DayUse {
+    /// Quota tokens.
+    pub settled: u64,
+    /// What they may settle to, if it is known.
+    pub limit: Option<Limit>,
+    /// Whether all models of the account in the region share it.
+    pub is_of_account: bool,
+}
+
+impl DayUse {
+    /// Returns the one of both whose limit is used up first.
+    #[must_use]
+    pub fn or_fuller(self, other: Self) -> Self {
+        let share = |used: &Self, of: u64| u128::from(used.settled) * u128::from(of);
+        match (self.limit, other.limit) {
+            (_, None) => self,
+            (None, Some(_)) => other,
+            (Some(mine), Some(theirs)) => {
+                if share(&other, mine.value) > share(&self, theirs.value) { other } else { self }
+            }
+        }
+    }
 }
 
 /// A principal whose calls fill a quota.
@@ -122,8 +152,10 @@ pub struct Holder {
 pub struct Explanation {
     /// What the minute took.
     pub used: MinuteUse,
-    /// What the day had taken by then.
-    pub day_settled: u64,
+    /// The day by then.
+    pub day: DayUse,
+    /// Throttled calls that only other logs tell of.
+    pub elsewhere: u64,
     /// The limits.
     pub limits: PoolLimits,
     /// The limit that most throttled calls ran into.
@@ -138,23 +170,31 @@ pub struct Explanation {
     pub unknown: Vec<Unknown>,
 }
 
+impl Explanation {
+    /// Returns how many calls were throttled, by all logs.
+    pub fn throttled(&self) -> u64 {
+        self.used.throttled.saturating_add(self.elsewhere)
+    }
+}
+
 /// Explains a minute; none if nothing was throttled in it.
 pub fn explain(case: &Case<'_>) -> Option<Explanation> {
     let flow = merged(case);
     let used = flow.minute(case.minute);
-    if used.throttled == 0 {
+    if used.throttled == 0 && case.elsewhere == 0 {
         return None;
     }
     let sums: Vec<LaneSums> = case.lanes.iter().map(Lane::sums).collect();
     let reason = reason(case, &flow, &sums);
-    let unknown = unknown(case, &sums);
+    let unknown = unknown(case, &sums, used.throttled == 0);
     let at = fullest(&flow, case.minute, reason);
     let holders = holders(case, at, reason);
     let advice = advice::of(case, reason, &used, &holders, &sums);
     let confidence = confidence(case, reason, &sums, &unknown);
     Some(Explanation {
         used,
-        day_settled: case.day_settled,
+        day: case.day,
+        elsewhere: case.elsewhere,
         limits: case.limits,
         reason,
         confidence,
@@ -196,6 +236,15 @@ fn reason(case: &Case<'_>, flow: &Flow, sums: &[LaneSums]) -> Reason {
             }
         });
     }
+    if votes.is_empty() {
+        // Nobody knows when or whose: it is looked at where most was taken, for a call of the usual size.
+        let [held, taken] =
+            [LaneSums::mean_held, LaneSums::mean_taken].map(|of| of(&all, case.toll).unwrap_or(0));
+        let fullest =
+            standings.iter().max_by_key(|at| (at.held.saturating_add(at.settled), at.requests));
+        return fullest
+            .map_or(Reason::Unknown, |at| of_call(case, told, at, Need { held, taken }, &all));
+    }
     let most = votes.iter().max_by_key(|&(reason, calls)| (calls, std::cmp::Reverse(reason)));
     most.map_or(Reason::Unknown, |(reason, _)| reason)
 }
@@ -214,7 +263,7 @@ fn of_call(
     need: Need,
     all: &LaneSums,
 ) -> Reason {
-    let PoolLimits { tokens_per_minute, tokens_per_day, requests_per_minute } = case.limits;
+    let PoolLimits { tokens_per_minute, requests_per_minute, .. } = case.limits;
     let is_full = |limit: Option<Limit>, amount: u64| {
         limit.is_some_and(|limit| {
             u128::from(amount) * 100 > u128::from(limit.value) * REACHED_PERCENT
@@ -238,8 +287,8 @@ fn of_call(
         Some(ThrottleKind::Tokens) => return of_tokens,
         Some(ThrottleKind::Unknown) | None => {}
     }
-    let day = case.day_settled.saturating_add(standing.held).saturating_add(need.held);
-    if is_full(tokens_per_day, day) {
+    let day = case.day.settled.saturating_add(standing.held).saturating_add(need.held);
+    if is_full(case.day.limit, day) {
         Reason::Daily
     } else if is_full(requests_per_minute, standing.requests + 1) {
         Reason::Requests
@@ -265,7 +314,7 @@ fn total(sums: &[LaneSums]) -> LaneSums {
     all
 }
 
-fn unknown(case: &Case<'_>, sums: &[LaneSums]) -> Vec<Unknown> {
+fn unknown(case: &Case<'_>, sums: &[LaneSums], is_elsewhere: bool) -> Vec<Unknown> {
     let all = total(sums);
     let calls = u64::from(all.load.calls);
     let untimed = case.lanes.iter().flat_map(|lane| &lane.minutes);
@@ -275,6 +324,7 @@ fn unknown(case: &Case<'_>, sums: &[LaneSums]) -> Vec<Unknown> {
     let limit = case.limits.tokens_per_minute;
     let found = [
         (Unknown::OtherCalls, calls == 0),
+        (Unknown::ThrottledCalls, is_elsewhere),
         (Unknown::OutputLimits, is_many(all.unlimited + unset)),
         (Unknown::Durations, is_many(untimed)),
         (Unknown::TokenLimit, limit.is_none()),
@@ -300,14 +350,18 @@ fn confidence(
     let is_blind = all.load.calls == 0 || all.unlimited * 100 > many;
     let source = match reason {
         Reason::Requests => case.limits.requests_per_minute,
-        Reason::Daily => case.limits.tokens_per_day,
+        Reason::Daily => case.day.limit,
         _ => case.limits.tokens_per_minute,
     };
     let is_assumed = source.is_none_or(|limit| limit.source == LimitSource::Default);
     match reason {
         Reason::Requests | Reason::Daily if is_told => Confidence::High,
         Reason::Unknown => Confidence::Low,
-        Reason::Requests | Reason::Daily if is_assumed => Confidence::Medium,
+        Reason::Requests | Reason::Daily
+            if is_assumed || unknown.contains(&Unknown::ThrottledCalls) =>
+        {
+            Confidence::Medium
+        }
         Reason::Requests | Reason::Daily => Confidence::High,
         _ if is_blind && !is_told => Confidence::Low,
         _ if is_blind || (is_assumed && !is_told) || !unknown.is_empty() => Confidence::Medium,

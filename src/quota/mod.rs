@@ -21,6 +21,7 @@ pub mod settings;
 pub mod settle;
 pub mod shipped;
 pub mod status;
+pub mod told;
 pub mod tracker;
 
 #[cfg(test)]

@@ -4,19 +4,22 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::explain::{Case, Explanation, PoolLimits, explain};
+use super::explain::{Case, DayUse, Explanation, PoolLimits, explain};
 use super::flow::{Flow, MinuteUse, Toll};
 use super::kind::QuotaKind;
 use super::lane::Lane;
 use super::limits::Limits;
 use super::pool::Pool;
 use super::status::{QuotaStatus, mean, quota, slope};
+use super::told::{CallSignal, Elsewhere, Source};
 use crate::ledger::counts::Counts;
 use crate::ledger::delta::SeriesId;
 use crate::ledger::inflight::{Inflight, OPEN_SECONDS_MAX, Settled};
 use crate::ledger::rollup::{Bucket, Level};
+use crate::ledger::signals::SignalId;
 use crate::model::names::ThrottleKind;
 use crate::model::series::SeriesKey;
+use crate::model::signal::SignalKey;
 use crate::model::time::{DAY_MS, MINUTE_MS, UnixMillis};
 
 /// Minutes over which the slope of a pool's use is taken, and for which throttles are explained.
@@ -25,6 +28,8 @@ pub const LOOK_BACK_MS: i64 = 10 * MINUTE_MS;
 pub const KEPT_MS: i64 = LOOK_BACK_MS + OPEN_SECONDS_MAX as i64 * 1_000 + 2 * MINUTE_MS;
 /// How long no record may come at all before the present minute is that of the clock.
 const STALE_MS: i64 = 15 * MINUTE_MS;
+/// How long an explanation of a minute that is over may lag behind what comes late.
+const EXPLAIN_EVERY_MS: i64 = 30_000;
 /// Most pools that are looked at; those beyond are counted.
 const POOLS_MAX: usize = 1_000;
 
@@ -35,7 +40,10 @@ struct Known {
     /// Quota tokens that calls of a day settled to, by the day's start: input without what a cache served, and
     /// output.
     days: BTreeMap<UnixMillis, (u64, u64)>,
+    elsewhere: Elsewhere,
     series: Vec<SeriesId>,
+    /// When anything was added last.
+    changed: UnixMillis,
 }
 
 /// What is kept of one series.
@@ -68,7 +76,14 @@ pub struct PoolStatus {
     /// Its quotas.
     pub quotas: [QuotaStatus; 3],
     /// The minutes of the last ten in which calls were throttled, the latest first.
-    pub explanations: Vec<Explanation>,
+    pub explanations: Vec<Arc<Explanation>>,
+}
+
+/// Why calls of a minute were throttled, and when that was found.
+#[derive(Clone, Debug)]
+struct Explained {
+    at: UnixMillis,
+    explanation: Arc<Explanation>,
 }
 
 /// See the module.
@@ -76,6 +91,9 @@ pub struct PoolStatus {
 pub struct Tracker {
     pools: BTreeMap<Arc<Pool>, Known>,
     members: BTreeMap<SeriesId, Member>,
+    /// The signals that count throttled calls.
+    signals: BTreeMap<SignalId, (Arc<Pool>, Source)>,
+    explained: BTreeMap<(Arc<Pool>, UnixMillis), Explained>,
     refused: u64,
     /// The newest minute with calls, by account: their clocks may differ.
     newest: BTreeMap<String, UnixMillis>,
@@ -87,24 +105,82 @@ impl Known {
         let (input, output) = self.days.get(&day).copied().unwrap_or_default();
         toll.taken(&Settled { input, output })
     }
+
+    /// Returns where the quotas stood when `minute` ended; that of the day at `now`.
+    fn quotas(
+        &self,
+        pool: &Pool,
+        limits: &Limits,
+        minute: UnixMillis,
+        now: UnixMillis,
+    ) -> [QuotaStatus; 3] {
+        let back = (0..LOOK_BACK_MS / MINUTE_MS).rev();
+        let minutes: Vec<MinuteUse> =
+            back.map(|back| self.flow.minute(minute.plus(-back * MINUTE_MS))).collect();
+        let used = minutes.last().copied().unwrap_or_default();
+        let day = self.day_settled(now.floor(DAY_MS), toll(limits, pool, now));
+        let settled_slope = slope(&minutes, |used| used.settled);
+        let requests_slope = slope(&minutes, |used| used.requests);
+        let kinds = [
+            (QuotaKind::TokensPerMinute, used.settled, used.use_peak, settled_slope),
+            (QuotaKind::TokensPerDay, day, day, mean(&minutes, |used| used.settled)),
+            (QuotaKind::RequestsPerMinute, used.requests, used.requests_peak, requests_slope),
+        ];
+        let limits = limits_of(limits, pool);
+        kinds.map(|(kind, used, peak, slope)| {
+            quota(kind, limits.of(kind), used, peak, slope, minute.plus(MINUTE_MS))
+        })
+    }
 }
 
 impl Tracker {
     /// Takes the labels of a series, before its first row.
     pub fn learn(&mut self, series: SeriesId, key: &SeriesKey) {
         let Some(pool) = Pool::of(key).filter(|_| key.item.is_empty()) else { return };
-        if !self.pools.contains_key(&pool) && self.pools.len() >= POOLS_MAX {
-            self.refused += 1;
-            return;
-        }
-        let known = self.pools.get_key_value(&pool).map(|(pool, _)| Arc::clone(pool));
-        let pool = known.unwrap_or_else(|| Arc::new(pool));
+        let Some(pool) = self.place(pool) else { return };
         self.pools.entry(Arc::clone(&pool)).or_default().series.push(series);
         let principal = Arc::from(key.principal.as_str());
         self.members.insert(
             series,
             Member { pool, principal, minutes: BTreeMap::new(), told: BTreeMap::new() },
         );
+    }
+
+    /// Returns the pool as it is shared here, or none where there are too many.
+    fn place(&mut self, pool: Pool) -> Option<Arc<Pool>> {
+        if let Some((known, _)) = self.pools.get_key_value(&pool) {
+            return Some(Arc::clone(known));
+        }
+        if self.pools.len() >= POOLS_MAX {
+            self.refused += 1;
+            return None;
+        }
+        let pool = Arc::new(pool);
+        self.pools.insert(Arc::clone(&pool), Known::default());
+        Some(pool)
+    }
+
+    /// Takes the labels of a signal, before its first value.
+    pub fn learn_signal(&mut self, id: SignalId, key: &SignalKey) {
+        let signal = CallSignal::of(key).filter(|signal| signal.is_throttled);
+        let Some((pool, source)) = signal.and_then(|found| Some((found.pool?, found.source)))
+        else {
+            return;
+        };
+        if let Some(pool) = self.place(pool) {
+            self.signals.insert(id, (pool, source));
+        }
+    }
+
+    /// Adds values of a signal.
+    pub fn add_signal(&mut self, id: SignalId, minute: UnixMillis, calls: u64, now: UnixMillis) {
+        let Some((pool, source)) = self.signals.get(&id) else { return };
+        if calls == 0 || minute < now.plus(-KEPT_MS) {
+            return;
+        }
+        let Some(known) = self.pools.get_mut(pool) else { return };
+        known.elsewhere.add(minute, *source, calls);
+        known.changed = now.max(known.changed);
     }
 
     /// Returns how many series have no place here, since there are too many pools.
@@ -124,6 +200,7 @@ impl Tracker {
         let sums = known.days.entry(start.floor(DAY_MS)).or_default();
         sums.0 += part.input;
         sums.1 += part.output;
+        known.changed = now.max(known.changed);
         if bucket.level == Level::Minute && !part.told.is_empty() {
             member.told.entry(start).or_default().merge(&part.told);
         }
@@ -145,6 +222,7 @@ impl Tracker {
         note(&mut self.newest, &member.pool.account, minute.min(now));
         let Some(known) = self.pools.get_mut(&member.pool) else { return };
         known.flow.add(minute, inflight, toll(limits, &member.pool, minute));
+        known.changed = now.max(known.changed);
         member.minutes.entry(minute).or_default().merge(inflight);
     }
 
@@ -157,6 +235,7 @@ impl Tracker {
         let day = believed.floor(DAY_MS).plus(-DAY_MS);
         for known in self.pools.values_mut() {
             known.flow.forget_before(from);
+            known.elsewhere.forget_before(from);
             known.days = known.days.split_off(&day);
         }
         for member in self.members.values_mut() {
@@ -171,57 +250,54 @@ impl Tracker {
     }
 
     /// Returns where all pools stand that were used today or in the last minutes.
-    pub fn evaluate(&self, limits: &Limits, now: UnixMillis) -> Vec<PoolStatus> {
+    pub fn evaluate(&mut self, limits: &Limits, now: UnixMillis) -> Vec<PoolStatus> {
+        let mut explained = BTreeMap::new();
         let used = self.pools.iter().filter(|(_, known)| {
-            !known.flow.is_empty() || known.days.contains_key(&now.floor(DAY_MS))
+            !known.flow.is_empty()
+                || !known.elsewhere.is_empty()
+                || known.days.contains_key(&now.floor(DAY_MS))
         });
-        let status = |(pool, known): (&Arc<Pool>, &Known)| {
+        let mut statuses = Vec::new();
+        for (pool, known) in used {
             let minute = last_minute(self.newest.get(&pool.account).copied(), now);
-            self.status(pool, known, limits, minute, now)
-        };
-        used.map(status).collect()
+            let found = self.explanations(pool, known, limits, minute, now);
+            statuses.push(PoolStatus {
+                pool: Arc::clone(pool),
+                minute: known.flow.minute(minute),
+                quotas: known.quotas(pool, limits, minute, now),
+                explanations: found.iter().map(|one| Arc::clone(&one.explanation)).collect(),
+            });
+            let key = |one: &Explained| (Arc::clone(pool), one.explanation.used.minute);
+            explained.extend(found.into_iter().map(|one| (key(&one), one)));
+        }
+        self.explained = explained;
+        statuses
     }
 
-    fn status(
+    /// Returns why calls were throttled in the last minutes, the latest first.
+    fn explanations(
         &self,
         pool: &Arc<Pool>,
         known: &Known,
         limits: &Limits,
         minute: UnixMillis,
         now: UnixMillis,
-    ) -> PoolStatus {
-        let pool_limits = limits_of(limits, pool);
-        let used = known.flow.minute(minute);
-        let from = minute.plus(-LOOK_BACK_MS);
-        let minutes = (1..=LOOK_BACK_MS / MINUTE_MS)
-            .map(|back| known.flow.minute(minute.plus(-LOOK_BACK_MS + back * MINUTE_MS)));
-        let minutes: Vec<MinuteUse> = minutes.collect();
-        let slope = |of: fn(&MinuteUse) -> u64| slope(&minutes, of);
-        let day = known.day_settled(now.floor(DAY_MS), toll(limits, pool, now));
-        let settled_slope = slope(|used| used.settled);
-        let kinds = [
-            (QuotaKind::TokensPerMinute, used.settled, used.use_peak, settled_slope),
-            (QuotaKind::TokensPerDay, day, day, mean(&minutes, |used| used.settled)),
-            (
-                QuotaKind::RequestsPerMinute,
-                used.requests,
-                used.requests_peak,
-                slope(|used| used.requests),
-            ),
-        ];
-        let quotas = kinds.map(|(kind, used, peak, slope)| {
-            quota(kind, pool_limits.of(kind), used, peak, slope, minute.plus(MINUTE_MS))
-        });
-        let throttled = known.flow.throttled_minutes();
-        let throttled =
-            throttled.into_iter().rev().filter(|&at| at >= from && at <= minute.plus(MINUTE_MS));
-        let explanations = throttled.filter_map(|at| self.explain(pool, known, limits, at));
-        PoolStatus {
-            pool: Arc::clone(pool),
-            minute: used,
-            quotas,
-            explanations: explanations.collect(),
-        }
+    ) -> Vec<Explained> {
+        let looked_at = minute.plus(-LOOK_BACK_MS)..=minute.plus(MINUTE_MS);
+        let mut throttled: Vec<_> = known.flow.throttled_minutes();
+        throttled.extend(known.elsewhere.throttled_minutes());
+        throttled.retain(|at| looked_at.contains(at));
+        throttled.sort_unstable_by(|a, b| b.cmp(a));
+        throttled.dedup();
+        let explain = |at| {
+            let before = self.explained.get(&(Arc::clone(pool), at));
+            if let Some(before) = before.filter(|one| is_good(one, known, minute, now)) {
+                return Some(before.clone());
+            }
+            let explanation = Arc::new(self.explain(pool, known, limits, at)?);
+            Some(Explained { at: now, explanation })
+        };
+        throttled.into_iter().filter_map(explain).collect()
     }
 
     fn explain(
@@ -249,15 +325,46 @@ impl Tracker {
         let toll = toll(limits, pool, minute);
         let lanes: Vec<Lane<'_>> =
             lanes.into_values().filter(|lane| !lane.minutes.is_empty()).collect();
+        let limits_of_pool = limits_of(limits, pool);
+        let day = DayUse {
+            settled: known.day_settled(minute.floor(DAY_MS), toll),
+            limit: limits_of_pool.tokens_per_day,
+            is_of_account: false,
+        };
+        let in_log = known.flow.minute(minute).throttled;
         explain(&Case {
             minute,
-            limits: limits_of(limits, pool),
+            limits: limits_of_pool,
             toll,
             lanes: &lanes,
-            day_settled: known.day_settled(minute.floor(DAY_MS), toll),
+            day: day.or_fuller(self.account_day(pool, limits, minute)),
             told: &told,
+            elsewhere: known.elsewhere.throttled(minute).saturating_sub(in_log),
         })
     }
+
+    /// Returns what all pools of an account in a region took of the day, where they share a limit.
+    fn account_day(&self, pool: &Pool, limits: &Limits, minute: UnixMillis) -> DayUse {
+        let limit = limits.account_tokens_per_day(&pool.account, &pool.region);
+        if limit.is_none() {
+            return DayUse::default();
+        }
+        let of_account = self
+            .pools
+            .iter()
+            .filter(|(other, _)| (&other.account, &other.region) == (&pool.account, &pool.region));
+        let day = minute.floor(DAY_MS);
+        let settled =
+            of_account.map(|(other, known)| known.day_settled(day, toll(limits, other, minute)));
+        DayUse { settled: settled.fold(0, u64::saturating_add), limit, is_of_account: true }
+    }
+}
+
+/// Tells whether an explanation still holds: nothing came since, or its minute is over and it was made just now.
+fn is_good(one: &Explained, known: &Known, minute: UnixMillis, now: UnixMillis) -> bool {
+    let age = now.0 - one.at.0;
+    let is_over = one.explanation.used.minute < minute;
+    known.changed < one.at || (is_over && (0..EXPLAIN_EVERY_MS).contains(&age))
 }
 
 fn note(newest: &mut BTreeMap<String, UnixMillis>, account: &str, at: UnixMillis) {
@@ -292,115 +399,4 @@ pub fn limits_of(limits: &Limits, pool: &Pool) -> PoolLimits {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::ledger::inflight::{Load, Settled};
-    use crate::ledger::rollup::HourCuts;
-    use crate::model::names::{Route, Tier};
-    use crate::model::series::{ContextBand, PROVIDER_BEDROCK};
-    use crate::model::time::HOUR_MS;
-
-    const NOW: UnixMillis = UnixMillis(20_000 * DAY_MS + 12 * HOUR_MS);
-
-    fn key(account: &str, principal: &str) -> SeriesKey {
-        SeriesKey {
-            provider: PROVIDER_BEDROCK.to_owned(),
-            account: account.to_owned(),
-            region: "us-east-1".to_owned(),
-            model: "amazon.nova-pro-v1:0".to_owned(),
-            route: Route::Geo,
-            geo: "us".to_owned(),
-            tier: Tier::Standard,
-            principal: principal.to_owned(),
-            attributes: Vec::new(),
-            context: ContextBand(0),
-            item: String::new(),
-        }
-    }
-
-    /// One call of a thousand tokens, three seconds long.
-    fn call() -> Inflight {
-        let load = Load { calls: 1, unset: 0, input: 1_000, max_tokens: 5_000 };
-        let settled = Settled { input: 1_000, output: 100 };
-        Inflight {
-            opened: vec![(10, load)],
-            closed: vec![(13, load, settled)],
-            ..Inflight::default()
-        }
-    }
-
-    fn add(tracker: &mut Tracker, series: u32, minute: UnixMillis, limits: &Limits) {
-        let bucket = Bucket::holding(Level::Minute, minute, HourCuts::default());
-        let part = QuotaPart { input: 1_000, output: 100, ..QuotaPart::default() };
-        tracker.add_row(SeriesId(series), bucket, &part, NOW);
-        tracker.add_inflight(SeriesId(series), minute, &call(), limits, NOW);
-    }
-
-    /// Each account's last minute is that of its own records, so one whose clock is behind, or whose log comes late,
-    /// is not taken for idle.
-    #[test]
-    fn clocks_of_accounts_may_differ() {
-        let limits = Limits::shipped().unwrap();
-        let mut tracker = Tracker::default();
-        for (series, account) in [(0, "1"), (1, "2"), (2, "3")] {
-            tracker.learn(SeriesId(series), &key(account, "role/a"));
-        }
-        let minutes = |back: i64| NOW.plus(-back * MINUTE_MS);
-        for (series, back) in [(0, 1), (1, 9), (2, 1)] {
-            add(&mut tracker, series, minutes(back), &limits);
-            add(&mut tracker, series, minutes(back - 1), &limits);
-        }
-        // One is ahead by half an hour: its minutes are not over, and count as the present one.
-        add(&mut tracker, 2, minutes(-30), &limits);
-        let found = tracker.evaluate(&limits, NOW);
-        let used: Vec<_> = found
-            .iter()
-            .map(|status| (&*status.pool.account, status.minute.minute, status.minute.settled))
-            .collect();
-        assert_eq!(
-            used,
-            [("1", minutes(1), 1_100), ("2", minutes(9), 1_100), ("3", minutes(1), 1_100)]
-        );
-        let days = found.iter().map(|status| status.quotas[1].used).collect::<Vec<_>>();
-        assert_eq!(days, [2_200, 2_200, 3_300]);
-    }
-
-    #[test]
-    fn the_order_of_what_is_added_and_what_is_forgotten_change_nothing() {
-        let limits = Limits::shipped().unwrap();
-        let build = |reverse: bool, settle: bool| {
-            let mut tracker = Tracker::default();
-            tracker.learn(SeriesId(0), &key("1", "role/a"));
-            tracker.learn(SeriesId(1), &key("1", "role/b"));
-            let mut rows: Vec<(u32, i64)> =
-                (0..40).flat_map(|back| [(0, back), (1, back)]).collect();
-            if reverse {
-                rows.reverse();
-            }
-            for (series, back) in rows {
-                add(&mut tracker, series, NOW.plus(-back * MINUTE_MS), &limits);
-            }
-            if settle {
-                tracker.settle(NOW);
-            }
-            tracker.evaluate(&limits, NOW)
-        };
-        let plain = build(false, false);
-        assert_eq!(plain.len(), 1);
-        assert_eq!((plain[0].minute.settled, plain[0].minute.reserved_peak), (2_200, 12_000));
-        assert_eq!(plain, build(true, false));
-        assert_eq!(plain, build(true, true));
-    }
-
-    #[test]
-    fn a_pool_without_calls_is_idle_and_not_full() {
-        let limits = Limits::shipped().unwrap();
-        let mut tracker = Tracker::default();
-        tracker.learn(SeriesId(0), &key("1", "role/a"));
-        add(&mut tracker, 0, NOW.plus(-2 * MINUTE_MS), &limits);
-        let later = NOW.plus(20 * MINUTE_MS);
-        let found = tracker.evaluate(&limits, later);
-        assert_eq!(found[0].minute.settled, 0);
-        assert_eq!(found[0].quotas[0].headroom, Some(1.0));
-    }
-}
+mod tests;

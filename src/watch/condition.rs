@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::evidence::{ByModel, Source};
 use super::facts::Facts;
 use super::rules::{AgeRule, DifferenceRule, LatencyLimit, Ppm, RatioRule, Rules};
 use super::text;
@@ -95,12 +96,43 @@ pub fn of_models(rules: &Rules, models: &BTreeMap<&str, Facts>) -> Vec<Finding> 
     let mut findings = Vec::new();
     for (&model, facts) in models {
         for ratio in &RATIOS {
-            findings.extend(ratio.finding(rules, model, facts));
+            let part = u64::from((ratio.part)(facts));
+            findings.extend(ratio.finding(rules, model, part, (ratio.whole)(facts).into(), None));
         }
         findings.extend(unpriced(&rules.unpriced, model, facts));
         findings.extend(difference(&rules.reported, model, facts));
     }
     findings
+}
+
+/// Returns the findings of throttled calls that logs of AWS tell of, which an invocation log may not have at all.
+/// Logs tell of the same calls, so of each model the log counts that says most.
+pub fn of_logs(rules: &Rules, sums: &ByModel) -> Vec<Finding> {
+    let ratio = RATIOS.iter().find(|ratio| ratio.name == AlertName::ThrottleRatio);
+    let told = sums.iter().filter_map(|((model, source), tally)| {
+        let name = match source {
+            Source::CloudTrail => "CloudTrail",
+            Source::CloudWatch => "CloudWatch",
+            Source::InvocationLog | Source::ApplicationLog => return None,
+        };
+        ratio?.finding(rules, model, tally.throttled, tally.calls, Some(name))
+    });
+    let mut findings: Vec<Finding> = Vec::new();
+    for finding in told {
+        push_worse(&mut findings, finding);
+    }
+    findings
+}
+
+/// Adds a finding, or puts it in the place of a milder one that is about the same.
+pub fn push_worse(findings: &mut Vec<Finding>, finding: Finding) {
+    match findings.iter_mut().find(|known| known.key == finding.key) {
+        Some(known) if (finding.level, finding.severity) > (known.level, known.severity) => {
+            *known = finding;
+        }
+        Some(_) => {}
+        None => findings.push(finding),
+    }
 }
 
 impl Ratio {
@@ -109,21 +141,29 @@ impl Ratio {
         self.says.replace("NEAR", &near).replace("LIMIT", &text::seconds(limit.ms()))
     }
 
-    fn finding(&self, rules: &Rules, model: &str, facts: &Facts) -> Option<Finding> {
+    /// Returns the finding of `part` of `whole` calls, if it is one. `log` is said where it is no log of calls.
+    fn finding(
+        &self,
+        rules: &Rules,
+        model: &str,
+        part: u64,
+        whole: u64,
+        log: Option<&str>,
+    ) -> Option<Finding> {
         let rule = (self.rule)(rules);
-        let (part, whole) = ((self.part)(facts), (self.whole)(facts));
-        if !rule.enabled || whole < rule.calls_min || part < rule.affected_min {
+        if !rule.enabled || whole < rule.calls_min.into() || part < rule.affected_min.into() {
             return None;
         }
         let level = level(rule.over, part, whole)?;
-        let is_page = rule.page_over.is_below(part.into(), whole.into());
+        let is_page = rule.page_over.is_below(part, whole);
         let severity = if is_page { Severity::Page } else { Severity::Ticket };
-        let share = text::share(part.into(), whole.into());
+        let share = text::share(part, whole);
         let minutes = WINDOW_MS / MINUTE_MS;
         let says = self.says(rules.latency_limit);
+        let log = log.map_or_else(String::new, |log| format!(", says {log}"));
         let mut brief = Brief {
             summary: format!(
-                "{model}: {share} of {whole} calls {says} in the last {minutes} minutes"
+                "{model}: {share} of {whole} calls {says} in the last {minutes} minutes{log}"
             ),
             details: vec![self.advice.to_owned()],
             ..Brief::default()
@@ -134,11 +174,11 @@ impl Ratio {
     }
 }
 
-fn level(over: Ppm, part: u32, whole: u32) -> Option<Level> {
+fn level(over: Ppm, part: u64, whole: u64) -> Option<Level> {
     let near = Ppm(over.0 / 100 * NEAR_PERCENT);
-    if over.is_below(part.into(), whole.into()) {
+    if over.is_below(part, whole) {
         Some(Level::Over)
-    } else if near.is_below(part.into(), whole.into()) {
+    } else if near.is_below(part, whole) {
         Some(Level::Near)
     } else {
         None
@@ -294,6 +334,7 @@ fn prices_brief(made: UnixMillis, age: i64) -> Brief {
 
 #[cfg(test)]
 mod tests {
+    use super::super::evidence::Tally;
     use super::*;
     use crate::model::money::PICODOLLARS_PER_USD;
     use crate::model::time::{DAY_MS, HOUR_MS};
@@ -315,6 +356,32 @@ mod tests {
         assert_eq!(names(calls(6)), [(name, Ticket, Level::Over)]);
         assert_eq!(names(calls(26)), [(name, Page, Level::Over)]);
         assert_eq!(names(Facts { calls: 19, throttled: 19, ..Facts::default() }), []);
+    }
+
+    #[test]
+    fn the_log_that_says_most_counts_and_is_named() {
+        let tally = |throttled| Tally { throttled, calls: 100, ..Tally::default() };
+        let sums = ByModel::from([
+            (("m".to_owned(), Source::InvocationLog), tally(90)),
+            (("m".to_owned(), Source::CloudTrail), tally(7)),
+            (("m".to_owned(), Source::CloudWatch), tally(30)),
+            (("n".to_owned(), Source::CloudWatch), tally(2)),
+        ]);
+        let rules = Rules::default();
+        let findings = of_logs(&rules, &sums);
+        let [found] = findings.as_slice() else { panic!("{findings:?}") };
+        assert_eq!((found.level, found.severity), (Level::Over, Severity::Page));
+        assert_eq!(
+            found.brief.summary,
+            "m: 30 % of 100 calls were throttled in the last 10 minutes, says CloudWatch"
+        );
+        let facts = |throttled| Facts { calls: 100, throttled, ..Facts::default() };
+        for (throttled, is_own) in [(10, false), (40, true)] {
+            let mut all = of_models(&rules, &BTreeMap::from([("m", facts(throttled))]));
+            push_worse(&mut all, found.clone());
+            let [one] = all.as_slice() else { panic!("{all:?}") };
+            assert_eq!(one.brief.summary.ends_with("10 minutes"), is_own, "{one:?}");
+        }
     }
 
     #[test]

@@ -8,28 +8,15 @@ use std::collections::BTreeMap;
 use super::facts::Facts;
 use crate::ledger::signals::SignalId;
 use crate::model::money::Usd;
-use crate::model::names::names;
-use crate::model::signal::{Signal, SignalKey};
+use crate::model::signal::SignalKey;
 use crate::model::time::{HOUR_MS, MINUTE_MS, UnixMillis};
+use crate::quota::told::CallSignal;
+pub use crate::quota::told::Source;
 
 /// Windows of ratios, with their names as label values; the longest decides how long minutes are kept.
 pub const WINDOWS: [(&str, i64); 2] = [("5m", 5 * MINUTE_MS), ("1h", HOUR_MS)];
 /// Time for which minutes are kept: the longest window, and what comes late.
 pub const KEPT_MS: i64 = HOUR_MS + 5 * MINUTE_MS;
-
-names! {
-    /// Which log says how many calls were throttled.
-    Source {
-        /// Bedrock's invocation log.
-        InvocationLog = "invocation_log",
-        /// Logs of applications.
-        ApplicationLog = "application_log",
-        /// `CloudTrail`.
-        CloudTrail = "cloudtrail",
-        /// Metrics of `CloudWatch`.
-        CloudWatch = "cloudwatch",
-    }
-}
 
 /// What one log says of calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -81,23 +68,9 @@ pub struct Evidence {
 impl Evidence {
     /// Takes the labels of a signal; what tells of no calls is left out.
     pub fn learn(&mut self, id: SignalId, key: &SignalKey) {
-        let value = |label: &str| {
-            let place = key.signal.labels().iter().position(|name| *name == label)?;
-            key.values.get(place)
-        };
-        let (source, state) = match key.signal {
-            Signal::ApiCalls => (Source::CloudTrail, value("outcome")),
-            Signal::CloudWatchRequests => (Source::CloudWatch, value("result")),
-            _ => return,
-        };
-        if let (Some(model), Some(state)) = (value("model"), state) {
-            self.signals.insert(id, (model.clone(), source, state == "throttled"));
+        if let Some(CallSignal { source, model, is_throttled, .. }) = CallSignal::of(key) {
+            self.signals.insert(id, (model, source, is_throttled));
         }
-    }
-
-    /// Tells whether a signal tells of calls.
-    pub fn tells(signal: Signal) -> bool {
-        matches!(signal, Signal::ApiCalls | Signal::CloudWatchRequests)
     }
 
     /// Adds values of a signal.
@@ -156,6 +129,7 @@ impl Evidence {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::signal::Signal;
 
     const NOW: UnixMillis = UnixMillis(1_800_000_000_000);
 

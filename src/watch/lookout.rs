@@ -212,12 +212,14 @@ impl Lookout {
     /// Takes the labels of a signal, before its first value.
     pub fn learn_signal(&mut self, id: SignalId, key: &SignalKey) {
         self.evidence.learn(id, key);
+        self.quotas.learn_signal(id, key);
     }
 
     /// Takes values of a signal, or what a commit adds to them.
     pub fn add_signal(&mut self, id: SignalId, bucket: Bucket, values: u64, now: UnixMillis) {
         if bucket.level == Level::Minute {
             self.evidence.add_signal(id, bucket.start(), values, now);
+            self.quotas.add_signal(id, bucket.start(), values, now);
         }
     }
 
@@ -258,13 +260,13 @@ impl Lookout {
             self.settled = now;
         }
         self.tell_live(world, now);
+        let pools = self.quotas.evaluate(&self.limits, now);
         let mut machine = std::mem::take(&mut self.machine);
         let firing: BTreeSet<Subject> =
             machine.states().keys().filter_map(spike::subject).collect();
         let mut found: Vec<(Finding, Question<'_>)> = Vec::new();
         let budgets = self.budgets(now, &mut found);
         let spending = self.spikes(&firing, now, &mut found);
-        let pools = self.quotas.evaluate(&self.limits, now);
         self.conditions(now, &pools, &mut found);
         let sources = condition::of_sources(&self.rules, &world.sources, world.book_made, now);
         found.extend(sources.into_iter().map(|finding| (finding, Question::nobody())));
@@ -400,7 +402,13 @@ impl Lookout {
         for (model, facts) in self.models.range(from..=now).flat_map(|(_, models)| models) {
             models.entry(model.as_str()).or_default().merge(facts);
         }
-        for mut finding in condition::of_models(&self.rules, &models) {
+        let mut findings = condition::of_models(&self.rules, &models);
+        let to = self.quotas.last_minute(now).plus(MINUTE_MS);
+        let logs = self.evidence.sums(to, condition::WINDOW_MS);
+        for finding in condition::of_logs(&self.rules, &logs) {
+            condition::push_worse(&mut findings, finding);
+        }
+        for mut finding in findings {
             let model = finding.key.labels.get("model").cloned();
             if finding.key.name == AlertName::ThrottleRatio
                 && let Some(model) = &model

@@ -42,7 +42,7 @@ pub struct Finding {
 }
 
 /// How far a finding goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
     /// Not over the threshold any more, but not clearly below either: it starts nothing and ends nothing.
     Near,

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::daemon::{Daemon, output_of, stdout_of};
 use crate::support::json;
+use crate::support::wait::{SOON, wait_until};
 use crate::support::work_dir::WorkDir;
 
 const MODEL: &str = "anthropic.claude-sonnet-4-5-20250929-v1:0";
@@ -189,4 +190,57 @@ fn a_ledger_that_is_not_there_and_times_that_are_none_are_told() {
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert!(!output.status.success() && stderr.contains(text), "{stderr}");
     }
+}
+
+/// A line of a metric stream of `CloudWatch` about the calls of a minute.
+fn metric(at: i64, name: &str, calls: u64) -> String {
+    let record = json!({
+        "metric_stream_name": "llm", "account_id": "111122223333", "region": "us-east-1",
+        "namespace": "AWS/Bedrock", "metric_name": name,
+        "dimensions": {"ModelId": format!("us.{MODEL}")}, "timestamp": at * 1_000,
+        "value": {"max": 1.0, "min": 1.0, "sum": calls, "count": calls}, "unit": "Count",
+    });
+    format!("{record}\n")
+}
+
+/// An invocation log may hold no throttled call at all.
+#[test]
+fn throttles_that_only_cloudwatch_tells_of_are_explained_and_alerted() {
+    let work = WorkDir::new("quota-cloudwatch");
+    let minute = last_minute();
+    let calls: String =
+        log(minute).split_inclusive('\n').filter(|line| !line.contains("Throttling")).collect();
+    work.file("logs/bedrock.jsonl", calls);
+    let metrics = metric(minute, "Invocations", 36) + &metric(minute, "InvocationThrottles", 12);
+    work.file("logs/metrics.jsonl", metrics);
+    let file = config(&work);
+    let daemon = Daemon::start_with(&[file.as_os_str()]);
+    let explained = "tollkeeper_throttled_requests_explained{";
+    let page =
+        daemon.wait_for("the throttles to be explained", |page| page.text.contains(explained)).text;
+    let line = page.lines().find(|line| line.starts_with(explained)).unwrap();
+    assert!(line.ends_with(",reason=\"reservation\",confidence=\"medium\"} 12"), "{line}");
+    let alerts = wait_until(SOON, "an alert about throttles", || {
+        let alerts = json::parse(&daemon.get("/api/v1/alerts").body);
+        alerts["alerts"].as_array().is_some_and(|alerts| !alerts.is_empty()).then_some(alerts)
+    });
+    let alert = alerts["alerts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|alert| json::text(alert, "/alert") == "TollkeeperThrottleRatioHigh")
+        .unwrap_or_else(|| panic!("{alerts:#}"));
+    let text = alert.to_string();
+    assert!(
+        text.contains("25 % of 48 calls were throttled in the last 10 minutes, says CloudWatch"),
+        "{text}"
+    );
+    assert!(text.contains("throttled_calls_not_in_this_log"), "{text}");
+    daemon.terminate();
+    let told = &quota_of(&file, &[])["pools"][0]["throttled_minutes"][0];
+    assert_eq!(json::number(told, "/throttled_requests"), 0);
+    assert_eq!(json::number(told, "/throttled_requests_elsewhere"), 12);
+    assert_eq!(json::text(told, "/reason"), "reservation");
+    let page = stdout_of(&["quota", "--config", file.to_str().unwrap()].map(OsStr::new));
+    assert!(page.contains("  12 calls: reservation (medium confidence)"), "{page}");
 }

@@ -4,17 +4,14 @@ use std::path::PathBuf;
 
 use clap::{Subcommand, ValueEnum};
 
-/// Where answers about usage come from.
+/// Which daemon is asked, and how.
 #[derive(Debug, clap::Args)]
-pub struct AskArgs {
+pub struct DaemonArgs {
     /// The config, which names the ledger and where its daemon listens [default: tollkeeper.toml, if it is here]
     #[arg(long, value_name = "CONFIG.toml")]
     pub config: Option<PathBuf>,
-    /// Folder of the ledger [default: `[ledger] dir` of the config, else ./tollkeeper-ledger]
-    #[arg(long, value_name = "DIR")]
-    pub ledger: Option<PathBuf>,
-    /// Ask this daemon rather than a ledger
-    #[arg(long, conflicts_with = "ledger", value_name = "http://HOST:PORT")]
+    /// Ask this daemon, and not that of the config
+    #[arg(long, value_name = "http://HOST:PORT")]
     pub url: Option<String>,
     /// Send the token in this file to the daemon
     #[arg(long, value_name = "FILE")]
@@ -24,21 +21,15 @@ pub struct AskArgs {
     pub ca_file: Option<PathBuf>,
 }
 
-/// `tollkeeper top`.
+/// Where answers about usage come from.
 #[derive(Debug, clap::Args)]
-pub struct TopArgs {
-    /// The config, which names where the daemon listens [default: tollkeeper.toml, if it is here]
-    #[arg(long, value_name = "CONFIG.toml")]
-    pub config: Option<PathBuf>,
-    /// The daemon
-    #[arg(long, value_name = "http://HOST:PORT")]
-    pub url: Option<String>,
-    /// Send the token in this file to the daemon
-    #[arg(long, value_name = "FILE")]
-    pub token_file: Option<PathBuf>,
-    /// Trust the authorities in this file when the daemon is asked by https
-    #[arg(long, value_name = "FILE")]
-    pub ca_file: Option<PathBuf>,
+pub struct AskArgs {
+    /// The daemon that has the ledger.
+    #[command(flatten)]
+    pub daemon: DaemonArgs,
+    /// Folder of the ledger [default: `[ledger] dir` of the config, else ./tollkeeper-ledger]
+    #[arg(long, conflicts_with = "url", value_name = "DIR")]
+    pub ledger: Option<PathBuf>,
 }
 
 /// Which usage is meant.

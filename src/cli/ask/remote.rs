@@ -13,7 +13,7 @@ use hyper_util::rt::TokioExecutor;
 
 use super::AskError;
 use crate::alert::connector;
-use crate::cli::args::{AskArgs, TopArgs};
+use crate::cli::args::DaemonArgs;
 use crate::cli::failure::Failure;
 use crate::query::{Answer, Parameters, Refusal};
 use crate::serve::usage;
@@ -43,30 +43,25 @@ pub(super) fn reachable(listen: SocketAddr) -> SocketAddr {
 }
 
 impl Remote {
-    pub(super) fn new(url: &str, args: &AskArgs) -> Result<Self, Failure> {
-        Self::with(url, args.token_file.as_deref(), args.ca_file.as_deref())
-    }
-
     /// Returns the daemon that `args` name, or that of the config.
-    pub(in super::super) fn of(args: &TopArgs) -> Result<Self, Failure> {
-        let url = if let Some(url) = &args.url {
-            url.clone()
-        } else {
-            let config = super::config_or_here(args.config.as_deref())?;
-            format!("http://{}", super::listen_of(config.as_ref()))
-        };
-        Self::with(&url, args.token_file.as_deref(), args.ca_file.as_deref())
+    pub(in super::super) fn of(args: &DaemonArgs) -> Result<Self, Failure> {
+        if let Some(url) = &args.url {
+            return Self::new(url, args);
+        }
+        let config = super::config_or_here(args.config.as_deref())?;
+        Self::new(&format!("http://{}", super::listen_of(config.as_ref())), args)
     }
 
-    fn with(url: &str, token: Option<&Path>, ca_file: Option<&Path>) -> Result<Self, Failure> {
-        let token = token.map(read_token).transpose()?;
+    /// Returns the daemon at `url`, asked as `args` say.
+    pub(super) fn new(url: &str, args: &DaemonArgs) -> Result<Self, Failure> {
+        let token = args.token_file.as_deref().map(read_token).transpose()?;
         let url = url.trim_end_matches('/').to_owned();
         let is_http = |uri: &Uri| matches!(uri.scheme_str(), Some("http" | "https"));
         if !url.parse::<Uri>().is_ok_and(|uri| is_http(&uri)) {
             let hint = "for example `http://127.0.0.1:9478`";
             return Err(Failure::with_hint(format!("`{url}` is no URL of a daemon"), hint));
         }
-        Ok(Self { url, token, ca_file: ca_file.map(Path::to_owned), ledger: None })
+        Ok(Self { url, token, ca_file: args.ca_file.clone(), ledger: None })
     }
 
     pub(super) fn instead_of(mut self, ledger: &Path) -> Self {

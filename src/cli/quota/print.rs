@@ -20,7 +20,7 @@ const HEADER: [(&str, Align); 8] = [
 pub(super) fn page(value: &Value) -> String {
     let mut pools: Vec<&Value> = list(value, "pools").iter().collect();
     if pools.is_empty() {
-        return "no calls that take from a quota are known\n".to_owned();
+        return "no calls that take from a quota are known, neither of today nor of the last minutes\n".to_owned();
     }
     pools.sort_by(|a, b| headroom(a).total_cmp(&headroom(b)));
     let rows: Vec<Vec<String>> = pools.iter().map(|pool| row(pool)).collect();
@@ -120,7 +120,8 @@ fn throttles(pool: &Value) -> String {
         printable(&text(pool, "region"))
     );
     for minute in minutes {
-        let calls = minute.get("throttled_requests").and_then(Value::as_u64).unwrap_or(0);
+        let number = |key: &str| minute.get(key).and_then(Value::as_u64).unwrap_or(0);
+        let calls = number("throttled_requests") + number("throttled_requests_elsewhere");
         let calls_text =
             if calls == 1 { "1 call".to_owned() } else { format!("{} calls", grouped(calls)) };
         page.push_str(&format!(

@@ -146,13 +146,19 @@ fn explained(rules: Rules, habits: &[Habit], seed: u64) -> Vec<(Explanation, boo
         let ended = told.iter().filter(|told| told.refusal.is_none());
         let ended = ended.filter(|told| told.ask.at_ms + told.ask.duration_ms < end.0);
         let day_settled = ended.map(|told| told.ask.input + told.ask.output * rules.burndown).sum();
+        let limits = limits(rules, LimitSource::Config);
         let case = Case {
             minute,
-            limits: limits(rules, LimitSource::Config),
+            limits,
             toll,
             lanes: &lanes,
-            day_settled,
+            day: DayUse {
+                settled: day_settled,
+                limit: limits.tokens_per_day,
+                is_of_account: false,
+            },
             told: &Counts::default(),
+            elsewhere: 0,
         };
         let Some(explanation) = explain(&case) else { continue };
         let refused =
@@ -281,8 +287,9 @@ fn calls_without_a_limit_of_their_own_fill_the_quota_with_31() {
         limits: limits(rules, LimitSource::ServiceQuotas),
         toll,
         lanes: &lanes,
-        day_settled: 0,
+        day: DayUse::default(),
         told: &Counts::default(),
+        elsewhere: 0,
     };
     let found = explain(&case).unwrap();
     assert_eq!((found.used.open_peak, found.used.throttled), (31, 29));
@@ -305,7 +312,8 @@ fn case_of<'c>(
     told: &'c Counts<ThrottleKind>,
 ) -> Case<'c> {
     let toll = Toll { burndown: 1, max_output: None };
-    Case { minute: START, limits, toll, lanes, day_settled: 0, told }
+    let day = DayUse { limit: limits.tokens_per_day, ..DayUse::default() };
+    Case { minute: START, limits, toll, lanes, day, told, elsewhere: 0 }
 }
 
 fn throttled(at: i64) -> Told {
@@ -366,4 +374,54 @@ fn bodies_that_are_off_make_it_unsure() {
     assert_eq!(found.used.reserved_peak, 100_000);
     assert_eq!((found.reason, found.confidence), (Reason::Unknown, Confidence::Low));
     assert_eq!(found.unknown, [Unknown::OutputLimits, Unknown::Durations]);
+}
+
+/// `CloudWatch` says that calls were throttled, and the log holds none of them: the fullest second decides, less surely.
+#[test]
+fn throttles_that_only_other_logs_tell_of_are_explained_by_the_fullest_second() {
+    let mut inflight = Inflight::default();
+    for call in 0..30 {
+        let ask = Ask {
+            at_ms: START.0 + 20_000 + call,
+            duration_ms: 30_000,
+            input: 1_000,
+            output: 100,
+            max_tokens: 64_000,
+        };
+        inflight.observe(START, &entry(&Told { principal: 0, ask, refusal: None }));
+    }
+    let lanes = [Lane { principal: "role/a", minutes: vec![(START, &inflight)] }];
+    let nothing = Counts::default();
+    let limit = |value| Some(Limit { value, source: LimitSource::Config });
+    let limits = PoolLimits { tokens_per_minute: limit(2_000_000), ..PoolLimits::default() };
+    let case = Case { elsewhere: 7, ..case_of(&lanes, limits, &nothing) };
+    let found = explain(&case).unwrap();
+    assert_eq!((found.used.throttled, found.elsewhere), (0, 7));
+    assert_eq!((found.reason, found.confidence), (Reason::Reservation, Confidence::Medium));
+    assert_eq!(found.unknown, [Unknown::ThrottledCalls]);
+    let wide = PoolLimits { tokens_per_minute: limit(9_000_000), ..PoolLimits::default() };
+    let found = explain(&Case { elsewhere: 7, ..case_of(&lanes, wide, &nothing) }).unwrap();
+    assert_eq!(found.reason, Reason::Unknown);
+    assert_eq!(explain(&case_of(&lanes, wide, &nothing)), None, "nothing was throttled");
+}
+
+/// All models of an account share a limit of the day.
+#[test]
+fn the_day_of_the_account_is_a_reason_too() {
+    let mut inflight = Inflight::default();
+    inflight.observe(START, &entry(&throttled(1_000)));
+    let lanes = [Lane { principal: "role/a", minutes: vec![(START, &inflight)] }];
+    let nothing = Counts::default();
+    let limit = Limit { value: 700_000_000, source: LimitSource::ServiceQuotas };
+    let case = case_of(&lanes, PoolLimits::default(), &nothing);
+    let of_account = |settled| DayUse { settled, limit: Some(limit), is_of_account: true };
+    let found = explain(&Case { day: of_account(699_999_000), ..case }).unwrap();
+    assert_eq!(found.reason, Reason::Daily);
+    let found = explain(&Case { day: of_account(1_000), ..case }).unwrap();
+    assert_eq!(found.reason, Reason::Unknown);
+    let of_model =
+        DayUse { settled: 90, limit: Some(Limit { value: 100, ..limit }), is_of_account: false };
+    assert_eq!(of_model.or_fuller(of_account(629_999_999)), of_model);
+    assert_eq!(of_model.or_fuller(of_account(630_000_001)), of_account(630_000_001));
+    assert_eq!(DayUse::default().or_fuller(of_account(1)), of_account(1));
 }

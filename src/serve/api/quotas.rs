@@ -52,7 +52,7 @@ fn pool(status: &PoolStatus) -> Value {
         "open_requests_peak": minute.open_peak,
         "reserved_tokens_peak": minute.reserved_peak,
         "quotas": quotas.iter().map(quota).collect::<Vec<_>>(),
-        "throttled_minutes": explanations.iter().map(explanation).collect::<Vec<_>>(),
+        "throttled_minutes": explanations.iter().map(|one| explanation(one)).collect::<Vec<_>>(),
     })
 }
 
@@ -73,6 +73,7 @@ fn explanation(one: &Explanation) -> Value {
     json!({
         "minute": one.used.minute.second_text(),
         "throttled_requests": one.used.throttled,
+        "throttled_requests_elsewhere": one.elsewhere,
         "reason": one.reason.as_str(),
         "confidence": one.confidence.as_str(),
         "text": sentence(one),
@@ -80,7 +81,8 @@ fn explanation(one: &Explanation) -> Value {
         "reserved_tokens_peak": one.used.reserved_peak,
         "taken_tokens_peak": one.used.use_peak,
         "requests_peak": one.used.requests_peak,
-        "settled_tokens_of_day": one.day_settled,
+        "settled_tokens_of_day": one.day.settled,
+        "day_is_of_account": one.day.is_of_account,
         "holders": one.holders.iter().map(holder).collect::<Vec<_>>(),
         "advice": one.advice.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "not_known": one.unknown.iter().map(|unknown| unknown.as_str()).collect::<Vec<_>>(),

@@ -1,0 +1,116 @@
+//! What other logs than those of calls say of throttled calls: `CloudTrail` and `CloudWatch`. They tell of the same
+//! calls as an invocation log, or of those that it leaves out, so they must never be added to it.
+
+use std::collections::BTreeMap;
+
+use super::pool::{Pool, is_on_demand};
+use crate::model::names::{Route, names};
+use crate::model::signal::{Signal, SignalKey};
+use crate::model::time::UnixMillis;
+use crate::price::without_context;
+
+names! {
+    /// Which log says how many calls were throttled.
+    Source {
+        /// Bedrock's invocation log.
+        InvocationLog = "invocation_log",
+        /// Logs of applications.
+        ApplicationLog = "application_log",
+        /// `CloudTrail`.
+        CloudTrail = "cloudtrail",
+        /// Metrics of `CloudWatch`.
+        CloudWatch = "cloudwatch",
+    }
+}
+
+/// A signal that counts calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallSignal {
+    /// Which log it is of.
+    pub source: Source,
+    /// Model id.
+    pub model: String,
+    /// Whether its calls were throttled.
+    pub is_throttled: bool,
+    /// The pool of quotas that its calls take from, if it is known.
+    pub pool: Option<Pool>,
+}
+
+impl CallSignal {
+    /// Returns what a signal counts, if it counts calls.
+    pub fn of(key: &SignalKey) -> Option<Self> {
+        let (source, state) = match key.signal {
+            Signal::ApiCalls => (Source::CloudTrail, "outcome"),
+            Signal::CloudWatchRequests => (Source::CloudWatch, "result"),
+            _ => return None,
+        };
+        let value = |label: &str| {
+            let place = key.signal.labels().iter().position(|name| *name == label)?;
+            key.values.get(place).map(String::as_str)
+        };
+        let (model, state) = (value("model")?.to_owned(), value(state)?);
+        let route = value("route").and_then(Route::from_name).filter(|route| is_on_demand(*route));
+        let pool = route.map(|route| Pool {
+            account: key.account.clone(),
+            region: key.region.clone(),
+            model: without_context(&model).unwrap_or(&model).to_owned(),
+            route,
+        });
+        Some(Self { source, model, is_throttled: state == "throttled", pool })
+    }
+}
+
+/// Throttled calls of one pool that `CloudTrail` and `CloudWatch` tell of.
+#[derive(Debug, Default)]
+pub struct Elsewhere {
+    /// By minute, what each of the two says.
+    minutes: BTreeMap<UnixMillis, BTreeMap<Source, u64>>,
+}
+
+impl Elsewhere {
+    /// Adds throttled calls of a minute.
+    pub fn add(&mut self, minute: UnixMillis, source: Source, calls: u64) {
+        let calls_of = self.minutes.entry(minute).or_default().entry(source).or_default();
+        *calls_of = calls_of.saturating_add(calls);
+    }
+
+    /// Returns how many calls of a minute were throttled: what the log says that knows of most.
+    pub fn throttled(&self, minute: UnixMillis) -> u64 {
+        self.minutes.get(&minute).and_then(|by| by.values().max()).copied().unwrap_or(0)
+    }
+
+    /// Returns the minutes in which calls were throttled, in order.
+    pub fn throttled_minutes(&self) -> impl Iterator<Item = UnixMillis> + '_ {
+        self.minutes.keys().copied()
+    }
+
+    /// Forgets what was before `from`.
+    pub fn forget_before(&mut self, from: UnixMillis) {
+        self.minutes = self.minutes.split_off(&from);
+    }
+
+    /// Tells whether nothing is known.
+    pub fn is_empty(&self) -> bool {
+        self.minutes.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::time::MINUTE_MS;
+
+    /// `CloudTrail` and `CloudWatch` tell of the same calls.
+    #[test]
+    fn what_several_logs_say_is_not_added() {
+        let mut elsewhere = Elsewhere::default();
+        let minute = |number: i64| UnixMillis(number * MINUTE_MS);
+        elsewhere.add(minute(1), Source::CloudTrail, 3);
+        elsewhere.add(minute(1), Source::CloudTrail, 4);
+        elsewhere.add(minute(1), Source::CloudWatch, 6);
+        elsewhere.add(minute(2), Source::CloudWatch, 2);
+        assert_eq!([1, 2, 3].map(|number| elsewhere.throttled(minute(number))), [7, 2, 0]);
+        elsewhere.forget_before(minute(2));
+        assert_eq!(elsewhere.throttled_minutes().collect::<Vec<_>>(), [minute(2)]);
+    }
+}
