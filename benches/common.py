@@ -79,6 +79,13 @@ class Daemon:
             self.connection.close()
             return 0, b""
 
+    def beside(self):
+        """The same daemon over another connection, for another thread."""
+        other = object.__new__(Daemon)
+        other.process = self.process
+        other.connection = http.client.HTTPConnection(self.connection.host, self.connection.port)
+        return other
+
     def requests(self):
         """The records counted so far, over all series."""
         return int(sum(map(float, REQUESTS.findall(self.get("/metrics")[1]))))

@@ -11,6 +11,7 @@ use super::pool::Pool;
 use super::settings::{OwnLimit, Settings};
 use super::shipped::{Shipped, ShippedError};
 use crate::model::names::Route;
+use crate::model::names::names;
 use crate::model::series::UNKNOWN;
 use crate::model::time::UnixMillis;
 use crate::price::without_context;
@@ -18,25 +19,15 @@ use crate::price::without_context;
 /// Minutes of a day: AWS's default for a day is so many times that for a minute.
 const DAY_MINUTES: u64 = 1_440;
 
-/// Where a limit is from. What comes first wins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum LimitSource {
-    /// The config.
-    Config,
-    /// The limit of the account, from an exported file.
-    ServiceQuotas,
-    /// What AWS gives to accounts that asked for nothing, shipped or exported. The account may have another.
-    Default,
-}
-
-impl LimitSource {
-    /// Returns the name used in labels and JSON.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Config => "config",
-            Self::ServiceQuotas => "service_quotas",
-            Self::Default => "default",
-        }
+names! {
+    /// Where a limit is from. What comes first wins.
+    LimitSource {
+        /// The config.
+        Config = "config",
+        /// The limit of the account, from an exported file.
+        ServiceQuotas = "service_quotas",
+        /// What AWS gives to accounts that asked for nothing, shipped or exported. The account may have another.
+        Default = "default",
     }
 }
 

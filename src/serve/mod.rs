@@ -14,6 +14,7 @@ mod gate;
 mod headers;
 mod listener;
 mod lock;
+mod openapi;
 mod pace;
 mod pages;
 mod password;

@@ -14,7 +14,7 @@ use hyper::{Method, Request, StatusCode};
 use super::access::{Denied, Peer};
 use super::lock::Lock;
 use super::reply::{Answer, Pending};
-use super::{Doors, api, gate, headers, pages, problem, usage};
+use super::{Doors, api, gate, headers, openapi, pages, problem, usage};
 use crate::config::web::Right;
 
 /// Largest body of a request that is not refused at once. Nothing here reads one.
@@ -88,6 +88,10 @@ pub(super) const ROUTES: &[Route] = &[
         ..Route::new(usage::PATH, GET, READ, usage::reply)
     },
     Route {
+        help: "this API, described for programs",
+        ..Route::new(openapi::PATH, GET, READ, openapi::reply)
+    },
+    Route {
         help: "POST: read config, price and web files again; needs the right `admin`",
         ..Route::new("/-/reload", POST, ADMIN, pages::reload)
     },
@@ -130,7 +134,11 @@ async fn answer_under(lock: &Lock, request: Request<Incoming>, doors: Doors, pee
     let Some(route) = route else {
         return problem::answer(path, StatusCode::NOT_FOUND, "there is no such page; see /");
     };
-    if !route.methods.is_empty() && !route.methods.contains(request.method()) {
+    let is_taken = match *request.method() {
+        Method::TRACE | Method::CONNECT => false,
+        ref method => route.methods.is_empty() || route.methods.contains(method),
+    };
+    if !is_taken {
         let detail = "this page does not take that method";
         let mut answer = problem::answer(path, StatusCode::METHOD_NOT_ALLOWED, detail);
         let allowed: Vec<&str> = route.methods.iter().map(Method::as_str).collect();

@@ -14,6 +14,10 @@ use flate2::write::GzEncoder;
 use tollkeeper::decode::frame::{Part, Rule, cut, parts, units};
 use tollkeeper::decode::{Decoder, is_blank};
 use tollkeeper::model::log_format::{Condition, FormatField, JsonPath, LogFormat};
+use tollkeeper::model::names::{Route, Tier};
+use tollkeeper::model::series::{ContextBand, SeriesKey};
+use tollkeeper::model::time::UnixMillis;
+use tollkeeper::query::{Parameters, Question};
 
 /// Units are looked at anew only a few times: behind so many, where they begin depends on where reading
 /// began (`decode::frame`).
@@ -24,6 +28,7 @@ pub(crate) fn ask(target: &str, data: &[u8]) {
     match target {
         "format" => agree(data, &formats()),
         "frames" => frames(data),
+        "query" => query(data),
         "wrappings" => {
             agree(data, &[]);
             wrapped(data);
@@ -128,6 +133,42 @@ fn frames(data: &[u8]) {
             rest.frames.iter().map(|frame| frame.start + first.whole..frame.end + first.whole);
         let both: Vec<_> = first.frames.iter().cloned().chain(shifted).collect();
         assert_eq!(both, whole.frames, "stopped at {stop}");
+    }
+}
+
+/// A query string is a question that makes sense, or is refused in words.
+fn query(data: &[u8]) {
+    let now = UnixMillis(1_800_000_000_000);
+    let parameters: Parameters = form_urlencoded::parse(data).into_owned().collect();
+    let question = match Question::parse(&parameters, now) {
+        Ok(question) => question,
+        Err(refusal) => return assert!(!refusal.to_string().is_empty()),
+    };
+    assert!(question.from.is_none_or(|from| from < question.to));
+    assert!(question.top != Some(0));
+    // Globs are matched with what a log may hold, the question itself included.
+    let mut text = String::from_utf8_lossy(data).into_owned();
+    text.truncate(text.floor_char_boundary(128));
+    let key = SeriesKey {
+        provider: "aws.bedrock".to_owned(),
+        account: text.clone(),
+        region: String::new(),
+        model: text.clone(),
+        route: Route::Geo,
+        geo: "us".to_owned(),
+        tier: Tier::Standard,
+        principal: text,
+        attributes: Vec::new(),
+        context: ContextBand::default(),
+        item: String::new(),
+    };
+    question.takes(&key);
+    let Some((_, step)) = &question.step else { return };
+    let mut at = question.first().max(now);
+    for _ in 0..4 {
+        let interval = step.holding(at);
+        assert!(interval.start <= at && at < interval.end, "{at:?} {interval:?}");
+        at = interval.end;
     }
 }
 

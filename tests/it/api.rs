@@ -74,4 +74,6 @@ fn an_answer_that_is_held_is_not_sent_again_and_a_wrong_path_is_a_problem() {
     assert_eq!(wrong.header("content-type"), Some("application/problem+json"));
     assert_eq!(json::number(&json::parse(&wrong.body), "/status"), 404);
     assert_eq!(daemon.request("POST", "/api/v1/sources").status, 405);
+    assert_eq!(daemon.request("POST", "/api/v1/gate?budget=all").status, 200, "as calls come");
+    assert_eq!(daemon.request("TRACE", "/api/v1/gate?budget=all").status, 405);
 }

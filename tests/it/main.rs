@@ -41,6 +41,7 @@ mod incident;
 mod ledger;
 mod manual;
 mod metrics;
+mod openapi;
 mod plan;
 mod quota_limits;
 mod quotas;

@@ -11,11 +11,11 @@ use crate::support::json;
 use crate::support::wait::{SOON, wait_until};
 use crate::support::work_dir::WorkDir;
 
-const MODEL: &str = "anthropic.claude-sonnet-4-5-20250929-v1:0";
+pub(crate) const MODEL: &str = "anthropic.claude-sonnet-4-5-20250929-v1:0";
 const MINUTE: i64 = 60;
 
 /// Seconds since 1970 of the start of the minute before the present one: it is over, and it is new.
-fn last_minute() -> i64 {
+pub(crate) fn last_minute() -> i64 {
     let now = tollkeeper::daemon::clock::now().0.div_euclid(1_000);
     now.div_euclid(MINUTE) * MINUTE - MINUTE
 }
@@ -61,7 +61,7 @@ fn throttled() -> Value {
 }
 
 /// Thirty calls at once that set no limit of their own, a few small ones, and twelve that find no room.
-fn log(at: i64) -> String {
+pub(crate) fn log(at: i64) -> String {
     let mut text = String::new();
     for call in 0..30 {
         text += &line(at + 10, call, "agent", &answered(1_000, 100, None, 30_000));
