@@ -118,11 +118,11 @@ impl Evidence {
 
     /// Returns the sums of the full minutes of a window that end at `to`.
     pub fn sums(&self, to: UnixMillis, window_ms: i64) -> ByModel {
-        let mut sums = ByModel::new();
+        let mut sums: BTreeMap<&(String, Source), Tally> = BTreeMap::new();
         for (key, tally) in self.minutes.range(to.plus(-window_ms)..to).flat_map(|(_, by)| by) {
-            sums.entry(key.clone()).or_default().add(tally);
+            sums.entry(key).or_default().add(tally);
         }
-        sums
+        sums.into_iter().map(|(key, tally)| (key.clone(), tally)).collect()
     }
 }
 
