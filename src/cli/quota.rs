@@ -7,7 +7,7 @@ use std::io::Write as _;
 use serde_json::Value;
 
 use super::args::{QuotaArgs, TextFormat};
-use super::ask::{Remote, Source, config_or_here};
+use super::ask::{Source, config_or_here};
 use super::failure::Failure;
 use super::find::parse_time;
 use crate::config::QuotaConfig;
@@ -26,7 +26,7 @@ use crate::watch::rules::LatencyLimit;
 pub(super) fn quota(args: &QuotaArgs, now: UnixMillis) -> Result<(), Failure> {
     let at = args.at.as_deref().map(|text| parse_time("--at", text, now)).transpose()?;
     let value = match (Source::find(&args.ask)?, at) {
-        (Source::Daemon(daemon), None) => of_daemon(&daemon)?,
+        (Source::Daemon(daemon), None) => daemon.json(quotas::PATH)?,
         (Source::Daemon(_), Some(_)) => {
             return Err(Failure::with_hint(
                 "a daemon tells of the present only",
@@ -51,12 +51,6 @@ fn limits(args: &QuotaArgs) -> Result<Limits, Failure> {
     let config = if is_alone { None } else { config_or_here(args.ask.daemon.config.as_deref())? };
     let quota = config.map_or_else(QuotaConfig::default, |config| config.quota);
     Ok(daemon::load_limits(&quota)?.0)
-}
-
-fn of_daemon(daemon: &Remote) -> Result<Value, Failure> {
-    let text = daemon.text(quotas::PATH)?;
-    serde_json::from_str(&text)
-        .map_err(|error| format!("the daemon answers something else than quotas: {error}").into())
 }
 
 /// Returns where pools stood at `at`, or after the newest record.

@@ -51,4 +51,5 @@ mod rules;
 mod shipped;
 mod signals;
 mod simulate;
+mod top;
 mod wrappings;

@@ -87,6 +87,12 @@ impl Remote {
         }
     }
 
+    /// Reads an answer that is JSON.
+    pub(in super::super) fn json(&self, path: &str) -> Result<serde_json::Value, Failure> {
+        serde_json::from_str(&self.text(path)?)
+            .map_err(|error| self.failure(&format!("answers something else: {error}")))
+    }
+
     /// Reads a page that is text.
     pub(in super::super) fn text(&self, path: &str) -> Result<String, Failure> {
         let (status, body) = self.get(&format!("{}{path}", self.url))?;

@@ -1,5 +1,7 @@
 //! What is shown: asked of the daemon, ready for the screen.
 
+use serde_json::Value;
+
 use crate::cli::ask::Remote;
 use crate::cli::failure::Failure;
 use crate::model::money::Usd;
@@ -23,6 +25,21 @@ pub(super) struct Facts {
     pub(super) today: Spend,
     pub(super) callers: Vec<(String, Spend)>,
     pub(super) budgets: Vec<Budget>,
+    /// Spend an hour at the pace of the last minutes, and what is usual at this time.
+    pub(super) rate: Option<(Usd, Option<Usd>)>,
+    /// Why calls were throttled in the last minutes, the latest of each quota.
+    pub(super) throttles: Vec<Throttle>,
+}
+
+/// A minute in which calls were throttled.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Throttle {
+    pub(super) minute: String,
+    /// Model, route and region.
+    pub(super) pool: String,
+    pub(super) calls: u64,
+    /// The reason, and what to do.
+    pub(super) texts: Vec<String>,
 }
 
 /// What was spent, and how calls went.
@@ -64,23 +81,28 @@ impl Facts {
         let hour =
             ask(&[("since", "1h"), ("step", "minute"), ("by", "principal"), ("top", CALLERS)])?;
         let day = ask(&[("step", "day"), ("since", "24h")])?;
-        Ok(Self::of(&hour, &day, &daemon.text("/metrics")?))
+        let [budgets, spend, quotas] =
+            ["budgets", "spend", "quotas"].map(|name| daemon.json(&format!("/api/v1/{name}")));
+        Ok(Self {
+            budgets: budgets_of(&budgets?),
+            rate: rate(&spend?),
+            throttles: throttles(&quotas?),
+            ..Self::of(&hour, &day)
+        })
     }
 
-    /// Puts together what two answers and a page of metrics say.
-    pub(super) fn of(hour: &Answer, day: &Answer, metrics: &str) -> Self {
+    /// Puts together what two answers say.
+    fn of(hour: &Answer, day: &Answer) -> Self {
         let callers =
             hour.groups.iter().map(|group| (group.labels.join(" "), (&group.sums).into()));
         let today = day.total.steps.last().map(|step| Spend::from(&step.sums));
-        let mut budgets: Vec<Budget> = metrics.lines().filter_map(budget).collect();
-        budgets.sort_by(|a, b| b.used.cmp(&a.used).then_with(|| a.name.cmp(&b.name)));
         Self {
             newest: instant::text(hour.of.newest),
             minutes: minutes(hour),
             hour: (&hour.total.sums).into(),
             today: today.unwrap_or_default(),
             callers: callers.collect(),
-            budgets,
+            ..Self::default()
         }
     }
 }
@@ -99,17 +121,82 @@ fn minutes(hour: &Answer) -> Vec<u64> {
     minutes
 }
 
-/// Reads a line of `tollkeeper_budget_used_ratio`.
-fn budget(line: &str) -> Option<Budget> {
-    let labels = line.strip_prefix("tollkeeper_budget_used_ratio{")?;
-    let (labels, ratio) = labels.rsplit_once("} ")?;
-    let of = |name: &str| {
-        let start = labels.find(&format!("{name}=\""))? + name.len() + 2;
-        labels.split_at_checked(start)?.1.split('"').next()
-    };
-    let value = of("value").filter(|value| !value.is_empty());
-    let name = of("budget")?;
-    let name = value.map_or_else(|| name.to_owned(), |value| format!("{name} {value}"));
-    let used = Usd::parse_truncating(ratio.split(' ').next()?).ok()?.0 / 1_000_000_000;
+/// Returns the budgets, the fullest first.
+fn budgets_of(answer: &Value) -> Vec<Budget> {
+    let mut budgets: Vec<Budget> = list(answer, "budgets").iter().filter_map(budget).collect();
+    budgets.sort_by(|a, b| b.used.cmp(&a.used).then_with(|| a.name.cmp(&b.name)));
+    budgets
+}
+
+fn budget(one: &Value) -> Option<Budget> {
+    let name = text(one, "budget");
+    let value = text(one, "value");
+    let name = if value.is_empty() { name } else { format!("{name} {value}") };
+    let ratio = one.get("used_ratio")?.as_number()?.to_string();
+    let used = Usd::parse_truncating(&ratio).ok()?.0 / 1_000_000_000;
     Some(Budget { name, used: u64::try_from(used).unwrap_or(0) })
+}
+
+fn rate(answer: &Value) -> Option<(Usd, Option<Usd>)> {
+    let total = list(answer, "spend").iter().find(|one| text(one, "dimension") == "total")?;
+    let amount = |key: &str| Usd::parse_exact(&text(total, key)).ok();
+    Some((amount("usd_per_hour")?, amount("usual_usd_per_hour")))
+}
+
+fn throttles(answer: &Value) -> Vec<Throttle> {
+    let latest = |pool: &Value| {
+        let minute = list(pool, "throttled_minutes").first()?;
+        let number = |key: &str| minute.get(key).and_then(Value::as_u64).unwrap_or(0);
+        let advice = list(minute, "advice").iter().filter_map(Value::as_str).map(str::to_owned);
+        Some(Throttle {
+            minute: text(minute, "minute"),
+            pool: ["model", "route", "region"].map(|key| text(pool, key)).join(" "),
+            calls: number("throttled_requests") + number("throttled_requests_elsewhere"),
+            texts: std::iter::once(text(minute, "text")).chain(advice).collect(),
+        })
+    };
+    let mut throttles: Vec<Throttle> = list(answer, "pools").iter().filter_map(latest).collect();
+    throttles.sort_by(|a, b| b.minute.cmp(&a.minute).then(b.calls.cmp(&a.calls)));
+    throttles
+}
+
+fn list<'v>(value: &'v Value, key: &str) -> &'v [Value] {
+    value.get(key).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+fn text(value: &Value, key: &str) -> String {
+    value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn answers_become_facts() {
+        let budgets = json!({ "budgets": [
+            { "budget": "all", "value": null, "used_ratio": 0.25 },
+            { "budget": "team", "value": "search", "used_ratio": 1.0551 },
+        ] });
+        let found = budgets_of(&budgets);
+        let found: Vec<_> = found.iter().map(|one| (one.name.as_str(), one.used)).collect();
+        assert_eq!(found, [("team search", 1_055), ("all", 250)]);
+        let spend = json!({ "spend": [
+            { "dimension": "model", "usd_per_hour": "1" },
+            { "dimension": "total", "usd_per_hour": "3.5", "usual_usd_per_hour": null },
+        ] });
+        assert_eq!(rate(&spend), Some((Usd(3_500_000_000_000), None)));
+        let quotas = json!({ "pools": [
+            { "model": "m", "route": "geo", "region": "r", "throttled_minutes": [] },
+            { "model": "n", "route": "geo", "region": "r", "throttled_minutes": [
+                { "minute": "T", "throttled_requests": 3, "throttled_requests_elsewhere": 2,
+                  "text": "why", "advice": ["do"] },
+            ] },
+        ] });
+        let [one] = &throttles(&quotas)[..] else { panic!() };
+        assert_eq!((one.pool.as_str(), one.calls), ("n geo r", 5));
+        assert_eq!(one.texts, ["why", "do"]);
+    }
 }

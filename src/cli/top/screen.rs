@@ -4,31 +4,41 @@ use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Block, Cell, Paragraph, Row, Sparkline, Table};
+use ratatui::widgets::{Block, Cell, Paragraph, Row, Sparkline, Table, Wrap};
 
-use super::facts::{Budget, Facts, Spend};
+use super::facts::{Budget, Facts, Spend, Throttle};
 use crate::cli::table::{dollars, grouped, printable};
+use crate::model::money::Usd;
 
 /// Places of a budget's bar.
 const BAR_WIDTH: u64 = 20;
+/// Lines of explanations, where there are any.
+const THROTTLE_LINES: u16 = 6;
 
 pub(super) fn draw(frame: &mut Frame<'_>, facts: &Facts, trouble: Option<&str>) {
     let budgets = u16::try_from(facts.budgets.len().clamp(1, 8)).unwrap_or(8);
+    let throttles = if facts.throttles.is_empty() { 0 } else { THROTTLE_LINES + 2 };
     let rows = Layout::vertical([
-        Constraint::Length(3),
+        Constraint::Length(4),
         Constraint::Length(7),
         Constraint::Length(budgets + 2),
+        Constraint::Max(throttles),
         Constraint::Min(4),
         Constraint::Length(1),
     ]);
-    let [head, chart, budgets, callers, foot] = rows.areas(frame.area());
+    let [head, chart, budgets, throttles, callers, foot] = rows.areas(frame.area());
     draw_head(frame, head, facts);
+    let most = Usd(i128::from(facts.minutes.iter().copied().max().unwrap_or(0)) * 1_000_000);
+    let title = format!(" spent by minute, the last hour; at most {} USD ", dollars(most));
     let spark = Sparkline::default()
-        .block(Block::bordered().title(" spent by minute, the last hour "))
+        .block(Block::bordered().title(title))
         .style(Style::new().fg(Color::Cyan))
         .data(&facts.minutes);
     frame.render_widget(spark, chart);
     draw_budgets(frame, budgets, &facts.budgets);
+    if !facts.throttles.is_empty() {
+        draw_throttles(frame, throttles, &facts.throttles);
+    }
     draw_callers(frame, callers, facts);
     let text = match trouble {
         Some(trouble) => printable(trouble.lines().next().unwrap_or_default()),
@@ -52,7 +62,15 @@ fn draw_head(frame: &mut Frame<'_>, area: Rect, facts: &Facts) {
             )),
         ])
     };
-    let lines = vec![line("last hour", &facts.hour), line("today UTC", &facts.today)];
+    let mut lines = vec![line("last hour", &facts.hour), line("today UTC", &facts.today)];
+    if let Some((rate, usual)) = &facts.rate {
+        let usual = match usual {
+            Some(usual) => format!("   usual is {}", dollars(*usual)),
+            None => "   what is usual is not known yet".to_owned(),
+        };
+        let rate = Span::styled(format!("{} USD an hour", dollars(*rate)), bold);
+        lines.insert(0, Line::from(vec![Span::raw("now       "), rate, Span::raw(usual)]));
+    }
     frame.render_widget(Paragraph::new(lines), area);
 }
 
@@ -83,6 +101,20 @@ fn draw_budgets(frame: &mut Frame<'_>, area: Rect, budgets: &[Budget]) {
         lines.push(Line::raw("no budget is configured"));
     }
     frame.render_widget(Paragraph::new(lines).block(Block::bordered().title(" budgets ")), area);
+}
+
+fn draw_throttles(frame: &mut Frame<'_>, area: Rect, throttles: &[Throttle]) {
+    let mut lines: Vec<Line<'_>> = Vec::new();
+    for throttle in throttles {
+        let Throttle { minute, pool, calls, texts } = throttle;
+        let calls = grouped(*calls);
+        let head = format!("{minute}  {}: {calls} throttled", printable(pool));
+        lines.push(Line::styled(head, Style::new().fg(Color::Yellow)));
+        lines.extend(texts.iter().map(|text| Line::raw(format!("  {}", printable(text)))));
+    }
+    let block = Block::bordered().title(" throttled in the last minutes, and why ");
+    let page = Paragraph::new(lines).wrap(Wrap { trim: false }).block(block);
+    frame.render_widget(page, area);
 }
 
 fn draw_callers(frame: &mut Frame<'_>, area: Rect, facts: &Facts) {
@@ -123,10 +155,9 @@ mod tests {
     use ratatui::buffer::Cell;
 
     use super::*;
-    use crate::model::money::Usd;
 
     fn screen(facts: &Facts, trouble: Option<&str>) -> String {
-        let mut terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
+        let mut terminal = Terminal::new(TestBackend::new(80, 32)).unwrap();
         terminal.draw(|frame| draw(frame, facts, trouble)).unwrap();
         let buffer = terminal.backend().buffer().clone();
         let lines = buffer.content().chunks(80);
@@ -143,6 +174,13 @@ mod tests {
             today: Spend { unpriced: 1, ..spend },
             callers: vec![("role/search\u{1b}[2J".to_owned(), spend)],
             budgets: vec![Budget { name: "team search".to_owned(), used: 905 }],
+            rate: Some((Usd(14_200_000_000_000), Some(Usd(3_100_000_000_000)))),
+            throttles: vec![Throttle {
+                minute: "2026-11-26T09:58:00Z".to_owned(),
+                pool: "m geo us-east-1".to_owned(),
+                calls: 12,
+                texts: vec!["reservation".to_owned(), "lower max_tokens\u{1b}".to_owned()],
+            }],
         }
     }
 
@@ -154,6 +192,9 @@ mod tests {
             "today UTC 12.500000 USD   1,234 calls, 7 throttled, some tokens without a price",
             "██████████████████░░   90.5%  team search",
             "role/search\\u{1b}[2J",
+            "now       14.200000 USD an hour   usual is 3.100000",
+            "2026-11-26T09:58:00Z  m geo us-east-1: 12 throttled",
+            "  lower max_tokens\\u{1b}",
             "newest call 2026-11-26T10:00:00Z   q quits",
         ] {
             assert!(text.contains(part), "{part}\n{text}");
