@@ -102,6 +102,9 @@ pub struct State {
     /// Latest event time in it.
     #[serde(with = "instant")]
     pub newest: UnixMillis,
+    /// Start of its first row; 1970 if that is so old that it has no date any more. What was before is not known.
+    #[serde(with = "optional")]
+    pub oldest: Option<UnixMillis>,
 }
 
 impl Share {

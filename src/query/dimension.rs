@@ -17,8 +17,16 @@ pub enum Dimension {
 pub struct Filter {
     /// The dimension.
     pub dimension: Dimension,
-    included: Vec<Glob>,
-    excluded: Vec<Glob>,
+    included: Vec<Pattern>,
+    excluded: Vec<Pattern>,
+}
+
+/// What a value has to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Pattern {
+    Like(Glob),
+    /// This very text: a value that was seen may itself have a `*`.
+    Exactly(String),
 }
 
 const CONTEXT: &str = "context";
@@ -65,18 +73,35 @@ impl Filter {
         Self { dimension, included: Vec::new(), excluded: Vec::new() }
     }
 
-    /// Adds a glob; one that begins with `!` excludes what it matches.
+    /// Adds a glob, or behind a `=` a text in which nothing stands for anything else; one that begins with `!`
+    /// excludes what it matches.
     pub fn add(&mut self, text: &str) {
         match text.strip_prefix('!') {
-            Some(text) => self.excluded.push(Glob::new(text)),
-            None => self.included.push(Glob::new(text)),
+            Some(text) => self.excluded.push(Pattern::new(text)),
+            None => self.included.push(Pattern::new(text)),
         }
     }
 
     /// Tells whether a series has a value that is wanted.
     pub fn takes(&self, key: &SeriesKey) -> bool {
         let value = self.dimension.of(key);
-        let is_one_of = |globs: &[Glob]| globs.iter().any(|glob| glob.matches(value));
+        let is_one_of = |all: &[Pattern]| all.iter().any(|pattern| pattern.matches(value));
         (self.included.is_empty() || is_one_of(&self.included)) && !is_one_of(&self.excluded)
+    }
+}
+
+impl Pattern {
+    fn new(text: &str) -> Self {
+        match text.strip_prefix('=') {
+            Some(text) => Self::Exactly(text.to_owned()),
+            None => Self::Like(Glob::new(text)),
+        }
+    }
+
+    fn matches(&self, value: &str) -> bool {
+        match self {
+            Self::Like(glob) => glob.matches(value),
+            Self::Exactly(text) => text == value,
+        }
     }
 }

@@ -145,9 +145,8 @@ impl<'q> Tally<'q> {
         Ok(())
     }
 
-    /// Returns the answer. `commit` is the number of the last commit that the rows are of, and `newest`
-    /// the latest event time.
-    pub fn finish(self, commit: u64, newest: UnixMillis) -> Answer {
+    /// Returns the answer, which tells the state `of` of the ledger.
+    pub fn finish(self, of: State) -> Answer {
         let used = self.groups.into_iter().filter(|group| !group.sums.is_empty());
         let mut groups: Vec<Group> = used.map(Group::from).collect();
         groups.sort_by(|a, b| {
@@ -172,7 +171,7 @@ impl<'q> Tally<'q> {
             rest,
             total,
             doubt: self.doubt,
-            of: State { commit, newest },
+            of,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::answer::Share;
+use super::answer::{Share, State};
 use super::tally::CELLS_MAX;
 use super::{Answer, Question, Refusal, Tally, Used};
 use crate::ledger::amounts::Row;
@@ -82,7 +82,7 @@ fn answer(question: &Question, rows: &[(Bucket, u32, Row)]) -> Answer {
     for (bucket, number, row) in rows {
         tally.add(*bucket, SeriesId(*number), &row.into()).unwrap();
     }
-    tally.finish(7, NOW)
+    tally.finish(State { commit: 7, newest: NOW, oldest: None })
 }
 
 /// A row booked where the ledger books what happened at `at`.
@@ -325,5 +325,25 @@ proptest! {
         prop_assert!(piece.holds(UnixMillis(ms)));
         prop_assert_eq!(step.holding(piece.end).start, piece.end);
         prop_assert_eq!(step.holding(piece.end.plus(-1)), piece);
+    }
+}
+
+#[test]
+fn behind_an_equals_sign_nothing_stands_for_anything_else() {
+    let key = |model: &str| key("role/search", model, &[]);
+    for (glob, taken, left) in [
+        ("=a*b", vec!["a*b"], vec!["axb", "a*bc", "=a*b", ""]),
+        ("=", vec![""], vec!["a"]),
+        ("==x", vec!["=x"], vec!["x"]),
+        ("=!a", vec!["!a"], vec!["a", "b"]),
+        ("!=a?", vec!["ab", "a"], vec!["a?"]),
+    ] {
+        let question = question(&[("model", glob)]);
+        for model in taken {
+            assert!(question.takes(&key(model)), "{glob} takes {model}");
+        }
+        for model in left {
+            assert!(!question.takes(&key(model)), "{glob} leaves {model}");
+        }
     }
 }

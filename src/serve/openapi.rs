@@ -71,7 +71,13 @@ fn paths() -> Map<String, Value> {
             json!([]),
             &[503],
         ),
-        ("spend", "Spend of the last minutes against the usual", "Spend", json!([]), &[503]),
+        (
+            "spend",
+            "Spend of the last minutes against the usual, and what this month will come to",
+            "Spend",
+            json!([]),
+            &[503],
+        ),
     ];
     let mut paths: Map<String, Value> = operations
         .into_iter()
@@ -152,7 +158,7 @@ fn usage_parameters() -> Value {
         parameter("by", by, &any_text(), &json!("model,principal")),
         parameter("top", "how many groups to tell one by one", &patterned(NUMBER), &json!("10")),
     ];
-    let filter = "only where this label matches the glob, or with `!` before it does not; more than once for more. \
+    let filter = "only where this label matches the glob (or is the text behind a `=`), or with `!` before it does not; more than once for more. \
                   Keys of the request metadata are `attr:KEY`";
     let globs = json!({ "type": "array", "items": any_text() });
     parameters.extend(

@@ -18,11 +18,13 @@ use super::skim::Skim;
 use crate::ledger::delta::{Delta, SeriesId};
 use crate::ledger::rollup::{Bucket, Horizons, Level};
 use crate::model::series::SeriesKey;
-use crate::model::time::UnixMillis;
+use crate::model::time::{MINUTE_MS, UnixMillis};
 use crate::query::used::Used;
 
 /// How many blocks are read at a time: of some 2 KB each.
 const PAGE: usize = 256;
+/// Behind every row that has a date.
+const LAST: UnixMillis = UnixMillis(i64::MAX - MINUTE_MS);
 
 /// The rows of all that is committed.
 pub struct Past<'h> {
@@ -136,6 +138,24 @@ impl<'h> Past<'h> {
             }
         }
         Ok(())
+    }
+}
+
+impl Past<'_> {
+    /// Returns where the first of all rows starts; [`Level::Ever`] starts in 1970.
+    pub fn oldest(&self) -> Result<Option<UnixMillis>, StoreError> {
+        let mut oldest = None;
+        for level in [Level::Ever, Level::Day, Level::Hour, Level::Minute] {
+            let (from, to) = keys::rollup_range(prefix::ROLLUP, level, UnixMillis(0), LAST);
+            let stored = self.reader.range(&from, &to, 1)?.pop().map(|(key, _)| key);
+            let pending = self.pending.blocks.range(from..to).next().map(|(key, _)| key.clone());
+            for key in stored.into_iter().chain(pending) {
+                let (bucket, _) = keys::rollup_parts(&key).ok_or_else(|| misplaced(&key))?;
+                oldest =
+                    Some(oldest.map_or(bucket.start(), |at: UnixMillis| at.min(bucket.start())));
+            }
+        }
+        Ok(oldest)
     }
 }
 

@@ -3,6 +3,7 @@
 use super::error::StoreError;
 use super::history::History;
 use super::past::Past;
+use crate::query::answer::State;
 use crate::query::{Answer, Question, Refusal, Tally};
 
 /// Why there is no answer.
@@ -33,7 +34,8 @@ impl History {
                 return Err(refusal.into());
             }
         }
-        let Past { number, newest, .. } = past;
-        Ok(tally.finish(number, newest))
+        let oldest = past.oldest()?;
+        let Past { number: commit, newest, .. } = past;
+        Ok(tally.finish(State { commit, newest, oldest }))
     }
 }

@@ -10,6 +10,7 @@ use super::condition::{self, SourceState};
 use super::evidence::{self, Evidence};
 use super::facts::Facts;
 use super::machine::{Machine, Step};
+use super::month;
 use super::provisioned::{ThroughputUse, Throughputs};
 use super::question::{Explainer, Past, Question, key_of};
 use super::recent::Recent;
@@ -70,6 +71,9 @@ pub struct Evaluation {
     pub plans: Arc<[Budget]>,
     /// Where they stand, in the order of the config.
     pub budgets: Vec<BudgetState>,
+    /// Where everything together stands in this month of UTC, whether or not there is a budget for it; nothing before
+    /// the first evaluation.
+    pub month: Option<Status>,
     /// What subjects spend.
     pub spending: Vec<(Subject, Spend)>,
     /// Where the pools of quotas stand.
@@ -90,6 +94,8 @@ pub struct Evaluation {
 pub struct Lookout {
     rules: Rules,
     plans: Arc<[Budget]>,
+    /// Everything together; its track is the one behind those of `plans`.
+    everything: Budget,
     keys: Vec<Arc<SeriesKey>>,
     subjects: Subjects,
     recent: Recent,
@@ -117,10 +123,12 @@ impl Lookout {
         horizons: Horizons,
         states: &BTreeMap<AlertKey, AlertState>,
     ) -> Self {
-        let tracks = plans.iter().map(Budget::track_rule).collect();
+        let everything = month::everything();
+        let tracks = plans.iter().chain([&everything]).map(Budget::track_rule).collect();
         Self {
             rules,
             plans,
+            everything,
             keys: Vec::new(),
             subjects: Subjects::default(),
             recent: Recent::default(),
@@ -288,6 +296,7 @@ impl Lookout {
             at: now,
             plans: Arc::clone(&self.plans),
             budgets,
+            month: self.month(now),
             spending,
             pools,
             throttles: self.throttles(now),
@@ -363,6 +372,14 @@ impl Lookout {
             }
         }
         states
+    }
+
+    fn month(&self, now: UnixMillis) -> Option<Status> {
+        let (_, track) = self.tracks.of_rule(self.plans.len()).next()?;
+        let hourly: Vec<_> = self.items.iter().filter(|item| item.per_hour().is_some()).collect();
+        let standing = |from, to| hourly.iter().map(|item| item.standing(from, to)).sum();
+        let known = self.tracks.known();
+        Some(Status::with(&self.everything, track, &known, Standing(&standing), now))
     }
 
     fn spikes(

@@ -12,6 +12,7 @@ pub mod facts;
 pub mod gate;
 pub mod lookout;
 pub mod machine;
+mod month;
 mod overlap;
 pub mod provisioned;
 pub mod question;

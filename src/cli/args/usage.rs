@@ -44,7 +44,8 @@ pub struct UsageArgs {
     /// Whose midnight days begin at [default: UTC]
     #[arg(long, value_name = "ZONE")]
     pub zone: Option<String>,
-    /// Only where a label matches a glob, or with `!` before it does not; more than once for more
+    /// Only where a label matches a glob (or is the text behind another `=`), or with `!` before it does not; more
+    /// than once for more
     #[arg(long = "where", value_name = "LABEL=GLOB")]
     pub filters: Vec<String>,
 }

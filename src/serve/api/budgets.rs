@@ -3,9 +3,10 @@
 use serde_json::{Map, Value, json};
 
 use crate::budget::amount::Amount;
+use crate::budget::forecast::Forecast;
 use crate::budget::pace::WINDOWS;
+use crate::budget::period::Interval;
 use crate::budget::status::{Exhaustion, Status};
-use crate::model::time::UnixMillis;
 use crate::watch::lookout::{BudgetState, Evaluation};
 
 pub(super) fn budgets(evaluation: &Evaluation) -> Value {
@@ -25,13 +26,6 @@ fn budget(evaluation: &Evaluation, state: &BudgetState) -> Option<Value> {
         .zip(&status.burns)
         .map(|((window, _), burn)| ((*window).to_owned(), json!(burn.rate)))
         .collect();
-    let forecast = status.forecast.as_ref().ok().map(|forecast| {
-        json!({
-            "expected": number(forecast.expected),
-            "low": number(forecast.low),
-            "high": number(forecast.high),
-        })
-    });
     let exhausted = match status.exhaustion {
         Exhaustion::Since(at) | Exhaustion::At(at) => Some(at.second_text()),
         Exhaustion::NotInPeriod | Exhaustion::Unknown => None,
@@ -46,17 +40,27 @@ fn budget(evaluation: &Evaluation, state: &BudgetState) -> Option<Value> {
         "used_ratio": status.used_ratio,
         "unpriced_ratio": status.unpriced_ratio,
         "burn_rates": burns,
-        "forecast": forecast,
+        "forecast": status.forecast.as_ref().ok().map(forecast),
         "exhausted": exhausted,
         "is_exhausted": matches!(status.exhaustion, Exhaustion::Since(_)),
-        "period": {
-            "start": UnixMillis::second_text(status.period.start),
-            "end": status.period.end.second_text(),
-        },
+        "period": period(status),
     }))
 }
 
-fn number(amount: Amount) -> String {
+pub(super) fn forecast(forecast: &Forecast) -> Value {
+    json!({
+        "expected": number(forecast.expected),
+        "low": number(forecast.low),
+        "high": number(forecast.high),
+    })
+}
+
+pub(super) fn period(status: &Status) -> Value {
+    let Interval { start, end } = status.period;
+    json!({ "start": start.second_text(), "end": end.second_text() })
+}
+
+pub(super) fn number(amount: Amount) -> String {
     match amount {
         Amount::Usd(usd) => usd.to_string(),
         Amount::Tokens(tokens) => tokens.to_string(),

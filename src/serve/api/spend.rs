@@ -1,15 +1,33 @@
-//! Spend of the last minutes against the usual, as JSON: the answer of `/api/v1/spend`. Dimensions overlap, so they
-//! must never be added.
+//! Spend of the last minutes against the usual, and of this month with what it will come to, as JSON: the answer of
+//! `/api/v1/spend`. Dimensions overlap, so they must never be added.
 
 use serde_json::{Value, json};
 
+use super::budgets::{forecast, number, period};
+use crate::budget::status::Status;
 use crate::watch::lookout::Evaluation;
 use crate::watch::spike::Spend;
 use crate::watch::usual::Subject;
 
 pub(super) fn spend(evaluation: &Evaluation) -> Value {
     let subjects = evaluation.spending.iter().map(|(subject, spend)| one(subject, spend));
-    json!({ "at": evaluation.at.second_text(), "spend": subjects.collect::<Vec<_>>() })
+    json!({
+        "at": evaluation.at.second_text(),
+        "spend": subjects.collect::<Vec<_>>(),
+        "month": evaluation.month.as_ref().map(month),
+    })
+}
+
+/// Where everything together stands in this month of UTC.
+fn month(status: &Status) -> Value {
+    let method = status.forecast.as_ref().ok().map(|forecast| forecast.method.as_str());
+    json!({
+        "spent": number(status.spent),
+        "forecast": status.forecast.as_ref().ok().map(forecast),
+        "forecast_method": method,
+        "unpriced_ratio": status.unpriced_ratio,
+        "period": period(status),
+    })
 }
 
 fn one(subject: &Subject, spend: &Spend) -> Value {

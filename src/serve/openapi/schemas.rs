@@ -33,7 +33,8 @@ pub(super) fn all() -> Map<String, Value> {
         ("Alert", alert()),
         ("Sources", listed("sources", "Source", false)),
         ("Source", source()),
-        ("Spend", listed("spend", "SubjectSpend", true)),
+        ("Spend", spend()),
+        ("Month", month()),
         ("SubjectSpend", subject_spend()),
         ("Verdict", verdict()),
     ];
@@ -121,7 +122,11 @@ fn problem() -> Value {
 fn usage() -> Value {
     let doubt = ["early", "late", "between"].map(|name| (name, reference("Share")));
     let rest = object(&[("groups", count("how many")), ("usage", reference("Group"))]);
-    let state = object(&[("commit", count("the last commit")), ("newest", time("latest event"))]);
+    let state = object(&[
+        ("commit", count("the last commit")),
+        ("newest", time("latest event")),
+        ("oldest", or_null(time("start of the first row; what was before is not known"))),
+    ]);
     object(&[
         ("from", or_null(time("the first instant"))),
         ("to", time("the first instant behind the last one")),
@@ -172,10 +177,17 @@ fn share() -> Value {
     ])
 }
 
+fn forecast() -> Value {
+    let forecast = ["expected", "low", "high"].map(|name| (name, reference("Amount")));
+    json!({ "anyOf": [object(&forecast), { "type": "null" }] })
+}
+
+fn period() -> Value {
+    object(&[("start", time("its start")), ("end", time("its end"))])
+}
+
 fn budget() -> Value {
     let windows = pace::WINDOWS.map(|(window, _)| window);
-    let forecast = ["expected", "low", "high"].map(|name| (name, reference("Amount")));
-    let period = object(&[("start", time("its start")), ("end", time("its end"))]);
     object(&[
         ("budget", text("its name")),
         ("value", or_null(text("the value of the label it is divided by"))),
@@ -189,10 +201,10 @@ fn budget() -> Value {
             "burn_rates",
             by_name(&windows, &or_null(float("")), "spend against that of an even pace"),
         ),
-        ("forecast", json!({ "anyOf": [object(&forecast), { "type": "null" }] })),
+        ("forecast", forecast()),
         ("exhausted", or_null(time("when it was or will be used up"))),
         ("is_exhausted", flag("whether it is used up")),
-        ("period", period),
+        ("period", period()),
     ])
 }
 
@@ -304,6 +316,25 @@ fn source() -> Value {
         ("newest_record", or_null(time("latest event"))),
         ("files", count("files that are followed")),
         ("unreadable_paths", count("paths that can't be read")),
+    ])
+}
+
+fn spend() -> Value {
+    let month = json!({ "anyOf": [reference("Month"), { "type": "null" }] });
+    object(&[
+        ("at", time("when this was evaluated")),
+        ("spend", list(&reference("SubjectSpend"))),
+        ("month", month),
+    ])
+}
+
+fn month() -> Value {
+    object(&[
+        ("spent", decimal("by everything in this month of UTC, in US dollars")),
+        ("forecast", forecast()),
+        ("forecast_method", or_null(text("`hour_of_week`, or `pace` while little is known"))),
+        ("unpriced_ratio", float("tokens without a price of all tokens")),
+        ("period", period()),
     ])
 }
 
