@@ -17,6 +17,8 @@
 //! 5. A batch of lines is accepted only where the stored position ends (`model::span`).
 //! 6. Secrets are read from files and the environment, and shown nowhere (`secret::Secret`; checked by
 //!    `tests/it/alert_test.rs` and `tests/it/doors_secrets.rs`).
+//! 7. Text of a log is text on every page, never markup, and no script comes from elsewhere (`serve::page`; checked
+//!    by `tests/it/page/hostile.rs` and `tests/it/page/server.rs`).
 
 pub mod model;
 pub mod decode;

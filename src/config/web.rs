@@ -11,6 +11,8 @@ use crate::secret::SecretSource;
 const TOKENS_MAX: usize = 64;
 /// Longest name of a token.
 const NAME_CHARS_MAX: usize = 64;
+/// Longest name of a host (RFC 1035).
+const HOST_CHARS_MAX: usize = 253;
 const TOKEN: SecretKeys = keys("token", "file", "env");
 
 /// What somebody who came in may do.
@@ -45,6 +47,8 @@ pub struct WebConfig {
     pub tokens: Vec<TokenConfig>,
     /// Users of the file that have the right `admin`; the others may read.
     pub admin_users: Vec<String>,
+    /// Names by which browsers on this machine reach us beside `localhost`, in lowercase.
+    pub host_names: Vec<String>,
 }
 
 /// A checked `[[web.token]]`.
@@ -69,6 +73,8 @@ pub(super) fn read(root: &mut Section<'_, '_>, folder: &Path) -> WebConfig {
                 .to_owned(),
         );
     }
+    let allowed = "a name without port, as `tollkeeper.example.org`";
+    let host_names = web.list("host_names", allowed, host_name).unwrap_or_default();
     let sections = web.sections("token");
     if sections.len() > TOKENS_MAX {
         let count = sections.len();
@@ -84,7 +90,13 @@ pub(super) fn read(root: &mut Section<'_, '_>, folder: &Path) -> WebConfig {
         section.finish();
     }
     web.finish();
-    WebConfig { file, tokens, admin_users }
+    WebConfig { file, tokens, admin_users, host_names }
+}
+
+fn host_name(text: &str) -> Option<String> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    let fits = (1..=HOST_CHARS_MAX).contains(&text.len()) && text.chars().all(is_plain);
+    fits.then(|| text.to_ascii_lowercase())
 }
 
 fn read_token(section: &mut Section<'_, '_>, folder: &Path) -> TokenConfig {
@@ -118,12 +130,14 @@ mod tests {
     fn users_tokens_and_rights_are_read() {
         let web = parse(
             "[web]\nconfig_file = \"web.yml\"\nadmin_users = [\"alice\"]\n\
+             host_names = [\"Tollkeeper.example.org\"]\n\
              [[web.token]]\nname = \"prometheus\"\nfile = \"token\"\n\
              [[web.token]]\nname = \"deploy\"\nenv = \"DEPLOY_TOKEN\"\nright = \"admin\"",
         );
         let web = web.unwrap();
         assert_eq!(web.file.as_deref(), Some(Path::new("/etc/tollkeeper/web.yml")));
         assert_eq!(web.admin_users, ["alice"]);
+        assert_eq!(web.host_names, ["tollkeeper.example.org"]);
         let rights: Vec<Right> = web.tokens.iter().map(|token| token.right).collect();
         assert_eq!(rights, [Right::Read, Right::Admin]);
         assert_eq!(web.tokens[0].secret, SecretSource::File("/etc/tollkeeper/token".into()));
@@ -138,6 +152,7 @@ mod tests {
                 "t.toml:2:1: web.configfile: there is no such key; did you mean `config_file`?",
             ),
             ("[web]\nadmin_users = [\"a\"]", "`admin_users` without `config_file`"),
+            ("[web]\nhost_names = [\"http://a\"]", "expected a name without port"),
             ("[[web.token]]\nfile = \"x\"", "web.token[0]: `name` is missing"),
             ("[[web.token]]\nname = \"a\"", "web.token[0]: `file` or `env` is missing"),
             (

@@ -154,6 +154,7 @@ async fn run_in(
         snapshot: published.snapshots.subscribe(),
         evaluation: published.evaluations.subscribe(),
         history: published.histories.subscribe(),
+        streams: serve::Streams::default(),
         reload: reloads,
         now: clock::now,
     };

@@ -24,6 +24,8 @@ const QUIET: Duration = Duration::from_mins(1);
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Peer {
     pub(super) address: IpAddr,
+    /// Whether it came in by an address that only this machine has.
+    pub(super) is_inside: bool,
     /// Whether a certificate of the client was verified.
     pub(super) has_certificate: bool,
 }

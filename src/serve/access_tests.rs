@@ -26,7 +26,8 @@ fn right(
     for header in headers {
         map.append(AUTHORIZATION, HeaderValue::from_bytes(header.as_bytes()).unwrap());
     }
-    let peer = Peer { address: address.parse().unwrap(), has_certificate };
+    let address: IpAddr = address.parse().unwrap();
+    let peer = Peer { address, is_inside: address.is_loopback(), has_certificate };
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(access.right_of(map.get_all(AUTHORIZATION), peer))
 }

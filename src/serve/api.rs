@@ -3,6 +3,7 @@
 
 mod alerts;
 mod budgets;
+mod ledger;
 pub mod quotas;
 mod sources;
 mod spend;
@@ -10,14 +11,13 @@ mod spend;
 use std::sync::Arc;
 
 use hyper::StatusCode;
-use hyper::header::{CACHE_CONTROL, ETAG, HeaderValue, IF_NONE_MATCH};
+use hyper::header::IF_NONE_MATCH;
 use serde_json::Value;
 
-use super::reply::{Answer, JSON_TYPE, Pending, ready, whole};
+use super::reply::{JSON_TYPE, Pending, ready, tagged};
 use super::router::Asked;
 use super::{Doors, problem};
 use crate::metrics::Snapshot;
-use crate::model::hash::stored_hash;
 use crate::model::time::UnixMillis;
 use crate::watch::lookout::Evaluation;
 
@@ -47,6 +47,10 @@ pub(super) fn sources(asked: &Asked) -> Pending {
     answer(asked, |known| sources::sources(&known.snapshot, known.now))
 }
 
+pub(super) fn ledger(asked: &Asked) -> Pending {
+    answer(asked, |known| ledger::ledger(&known.snapshot))
+}
+
 pub(super) fn spend(asked: &Asked) -> Pending {
     answer(asked, |known| spend::spend(&known.evaluation))
 }
@@ -58,30 +62,11 @@ fn answer(asked: &Asked, make: fn(&Known) -> Value) -> Pending {
         return ready(problem::answer(path, StatusCode::SERVICE_UNAVAILABLE, detail));
     };
     let held = asked.request.headers().get(IF_NONE_MATCH);
-    ready(tagged(&make(&known), held))
+    ready(tagged(JSON_TYPE, format!("{}\n", make(&known)), held))
 }
 
 fn known(doors: &Doors) -> Option<Known> {
     let snapshot = doors.snapshot.borrow().clone()?;
     let evaluation = Arc::clone(&doors.evaluation.borrow());
     Some(Known { snapshot, evaluation, now: (doors.now)() })
-}
-
-/// Returns JSON, or nothing but that the client has it already.
-pub(super) fn tagged(value: &Value, held: Option<&HeaderValue>) -> Answer {
-    let body = format!("{value}\n");
-    let tag = format!("\"{:016x}\"", stored_hash(body.as_bytes()));
-    let held = held.and_then(|held| held.to_str().ok());
-    let is_held = held.is_some_and(|held| {
-        held.split(',').any(|one| one.trim().trim_start_matches("W/") == tag || one.trim() == "*")
-    });
-    let mut answer = if is_held {
-        whole(StatusCode::NOT_MODIFIED, JSON_TYPE, "")
-    } else {
-        whole(StatusCode::OK, JSON_TYPE, body)
-    };
-    let headers = answer.headers_mut();
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    headers.extend(HeaderValue::from_str(&tag).ok().map(|tag| (ETAG, tag)));
-    answer
 }

@@ -65,30 +65,32 @@ pub async fn serve(listener: TcpListener, doors: Doors, stop: impl Future<Output
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "a connection stays slow");
         }
+        let is_inside = stream.local_addr().is_ok_and(|at| at.ip().to_canonical().is_loopback());
+        let peer = Peer { address: guest.address, is_inside, has_certificate: false };
         let doors = doors.clone();
         connections.spawn(async move {
-            welcome(stream, doors, guest.address).await;
+            welcome(stream, doors, peer).await;
             drop(guest);
         });
     }
 }
 
 /// Agrees on TLS if that is spoken, and serves the connection to its end.
-async fn welcome(stream: TcpStream, doors: Doors, address: IpAddr) {
+async fn welcome(stream: TcpStream, doors: Doors, peer: Peer) {
     let stream = Paced::new(stream, STALL_TIMEOUT);
     let mut doors = doors;
     let lock = Arc::clone(&doors.lock.borrow_and_update());
     let Some(tls) = lock.tls() else {
-        return converse(stream, doors, Peer { address, has_certificate: false }).await;
+        return converse(stream, doors, peer).await;
     };
     let accept = TlsAcceptor::from(tls.server()).accept(stream);
     match tokio::time::timeout(HANDSHAKE_TIMEOUT, accept).await {
         Ok(Ok(stream)) => {
             let has_certificate = stream.get_ref().1.peer_certificates().is_some();
-            converse(stream, doors, Peer { address, has_certificate }).await;
+            converse(stream, doors, Peer { has_certificate, ..peer }).await;
         }
-        Ok(Err(error)) => tracing::debug!(%error, %address, "no agreement on TLS"),
-        Err(_) => tracing::debug!(%address, "no agreement on TLS in time"),
+        Ok(Err(error)) => tracing::debug!(%error, address = %peer.address, "no agreement on TLS"),
+        Err(_) => tracing::debug!(address = %peer.address, "no agreement on TLS in time"),
     }
 }
 

@@ -66,6 +66,7 @@ pub enum LockError {
 pub struct Lock {
     tls: Option<Tls>,
     access: Access,
+    host_names: Vec<String>,
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
@@ -97,6 +98,7 @@ impl Lock {
         Ok(Self {
             tls: file.tls.map(Tls::new).transpose()?,
             access: Access::new(users.collect(), tokens, key),
+            host_names: config.host_names.clone(),
             headers: file.headers.into_iter().filter_map(header).collect(),
         })
     }
@@ -107,6 +109,11 @@ impl Lock {
 
     pub(super) fn access(&self) -> &Access {
         &self.access
+    }
+
+    /// The names by which we are reached, in lowercase.
+    pub(super) fn host_names(&self) -> &[String] {
+        &self.host_names
     }
 
     pub(super) fn headers(&self) -> &[(HeaderName, HeaderValue)] {

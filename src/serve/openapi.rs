@@ -7,10 +7,9 @@ mod schemas;
 
 use serde_json::{Map, Value, json};
 
-use super::api::tagged;
-use super::reply::Pending;
+use super::reply::{JSON_TYPE, Pending, ready, tagged};
 use super::router::Asked;
-use super::{gate, problem};
+use super::{events, gate, problem};
 use crate::query::dimension::Dimension;
 
 /// The path.
@@ -18,7 +17,7 @@ pub(super) const PATH: &str = "/api/v1/openapi.json";
 
 pub(super) fn reply(asked: &Asked) -> Pending {
     let held = asked.request.headers().get(hyper::header::IF_NONE_MATCH);
-    super::reply::ready(tagged(&description(), held))
+    ready(tagged(JSON_TYPE, format!("{}\n", description()), held))
 }
 
 /// Returns the description.
@@ -78,6 +77,13 @@ fn paths() -> Map<String, Value> {
             json!([]),
             &[503],
         ),
+        (
+            "ledger",
+            "What usage can be told apart by, and what was read last",
+            "Ledger",
+            json!([]),
+            &[503],
+        ),
     ];
     let mut paths: Map<String, Value> = operations
         .into_iter()
@@ -87,6 +93,7 @@ fn paths() -> Map<String, Value> {
         })
         .collect();
     paths.insert(gate::PATH.to_owned(), json!({ "get": gate_operation() }));
+    paths.insert(events::PATH.to_owned(), json!({ "get": events_operation() }));
     let own = json!({
         "200": { "description": "this description", "content": { "application/json": { "schema": { "type": "object" } } } },
         "304": { "description": "it is what `If-None-Match` names" },
@@ -114,7 +121,7 @@ fn responses(schema: &str, problems: &[u16]) -> Value {
         "content": { "application/json": { "schema": reference(schema) } },
     });
     let held = json!({ "description": "the answer is the one that `If-None-Match` names" });
-    let problems = [401].iter().chain(problems);
+    let problems = [401, 421].iter().chain(problems);
     let problems = problems.map(|status| (status.to_string(), problem_reference()));
     let good = [("200".to_owned(), known), ("304".to_owned(), held)];
     Value::Object(good.into_iter().chain(problems).collect())
@@ -178,6 +185,20 @@ fn parameter(name: &str, description: &str, schema: &Value, example: &Value) -> 
         "name": name, "in": "query", "required": false, "description": description,
         "schema": schema, "example": example,
     })
+}
+
+fn events_operation() -> Value {
+    let stream = json!({
+        "description": "events `commit`, `evaluation` and `beat`, each with the time as JSON: then there is something new",
+        "content": { events::KIND: { "schema": any_text() } },
+    });
+    let responses = json!({
+        "200": stream,
+        "401": problem_reference(),
+        "421": problem_reference(),
+        "503": problem_reference(),
+    });
+    operation("events", "A stream that says when to ask again", &json!([]), &responses)
 }
 
 fn gate_operation() -> Value {

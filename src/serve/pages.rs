@@ -1,4 +1,4 @@
-//! The answers that are no API: `/metrics`, health, reload, and the start page that names them.
+//! The answers that are no API: `/metrics`, health, reload, and the list that names all of them.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::metrics::Page;
 const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 const OPENING: &str = "the ledger is being opened\n";
 
-pub(super) fn start(_: &Asked) -> Pending {
+pub(super) fn endpoints(_: &Asked) -> Pending {
     let mut page = "tollkeeper: what LLM calls cost and why they are throttled\n\n".to_owned();
     for route in ROUTES.iter().filter(|route| !route.help.is_empty()) {
         page.push_str(&format!("{:<14} {}\n", route.path, route.help));

@@ -8,8 +8,10 @@ use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Body;
-use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue};
 use hyper::{Response, StatusCode};
+
+use crate::model::hash::stored_hash;
 
 pub(super) const TEXT_TYPE: &str = "text/plain; charset=utf-8";
 pub(super) const JSON_TYPE: &str = "application/json";
@@ -27,6 +29,29 @@ pub(super) fn ready(answer: Answer) -> Pending {
 /// Returns an answer of one piece.
 pub(super) fn whole(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Answer {
     streamed(status, kind, Full::from(body.into()))
+}
+
+/// Returns a text that the client may keep and ask for again by its tag, or nothing but that it has it already.
+pub(super) fn tagged(
+    kind: &'static str,
+    body: impl Into<Bytes>,
+    held: Option<&HeaderValue>,
+) -> Answer {
+    let body = body.into();
+    let tag = format!("\"{:016x}\"", stored_hash(&body));
+    let held = held.and_then(|held| held.to_str().ok());
+    let is_held = held.is_some_and(|held| {
+        held.split(',').any(|one| one.trim().trim_start_matches("W/") == tag || one.trim() == "*")
+    });
+    let mut answer = if is_held {
+        whole(StatusCode::NOT_MODIFIED, kind, "")
+    } else {
+        whole(StatusCode::OK, kind, body)
+    };
+    let headers = answer.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.extend(HeaderValue::from_str(&tag).ok().map(|tag| (ETAG, tag)));
+    answer
 }
 
 pub(super) fn text(status: StatusCode, body: impl Into<Bytes>) -> Answer {

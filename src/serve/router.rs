@@ -14,7 +14,7 @@ use hyper::{Method, Request, StatusCode};
 use super::access::{Denied, Peer};
 use super::lock::Lock;
 use super::reply::{Answer, Pending};
-use super::{Doors, api, gate, headers, openapi, pages, problem, usage};
+use super::{Doors, api, events, gate, headers, hosts, openapi, page, pages, problem, usage};
 use crate::config::web::Right;
 
 /// Largest body of a request that is not refused at once. Nothing here reads one.
@@ -34,6 +34,8 @@ pub(super) struct Route {
     /// The methods it takes; none means all.
     methods: &'static [Method],
     need: Need,
+    /// Whether it may be asked for by any name that leads here.
+    any_host: bool,
     answer: fn(&Asked) -> Pending,
     /// What the start page says of it; nothing keeps it off that page.
     pub(super) help: &'static str,
@@ -54,19 +56,32 @@ const ADMIN: Need = Need::A(Right::Admin);
 
 /// All endpoints.
 pub(super) const ROUTES: &[Route] = &[
-    Route { help: "", ..Route::new("/", GET, READ, pages::start) },
-    Route { help: "metrics for Prometheus", ..Route::new("/metrics", GET, READ, pages::metrics) },
+    Route {
+        help: "the page, for a browser; else this list",
+        ..Route::new("/", GET, READ, page::start)
+    },
+    Route { has_below: true, ..Route::new(page::PATH, GET, READ, page::file) },
+    Route { help: "this list", ..Route::new("/endpoints", GET, READ, pages::endpoints) },
+    Route {
+        help: "metrics for Prometheus",
+        any_host: true,
+        ..Route::new("/metrics", GET, READ, pages::metrics)
+    },
     Route {
         help: "200 while the process runs; without login",
+        any_host: true,
         ..Route::new("/healthz", GET, Need::Nothing, pages::health)
     },
     Route {
         help: "200 once the ledger is open; without login",
+        any_host: true,
         ..Route::new("/readyz", GET, Need::Nothing, pages::ready)
     },
     Route {
         help: "?budget=NAME: 200 while the budget lasts, 429 once it is used up",
         has_below: true,
+        // Envoy asks with the name that the call was made to.
+        any_host: true,
         ..Route::new(gate::PATH, &[], READ, gate::reply)
     },
     Route { help: "where budgets stand", ..Route::new("/api/v1/budgets", GET, READ, api::budgets) },
@@ -82,7 +97,18 @@ pub(super) const ROUTES: &[Route] = &[
         help: "logs, and how far behind",
         ..Route::new("/api/v1/sources", GET, READ, api::sources)
     },
-    Route { help: "spend against the usual", ..Route::new("/api/v1/spend", GET, READ, api::spend) },
+    Route {
+        help: "spend against the usual, and what this month will come to",
+        ..Route::new("/api/v1/spend", GET, READ, api::spend)
+    },
+    Route {
+        help: "what usage can be told apart by, and what was read last",
+        ..Route::new("/api/v1/ledger", GET, READ, api::ledger)
+    },
+    Route {
+        help: "a stream that says when there is something new (text/event-stream)",
+        ..Route::new(events::PATH, &[Method::GET], READ, events::reply)
+    },
     Route {
         help: "?by=model,principal&since=7d&step=day: what was used and what it cost",
         ..Route::new(usage::PATH, GET, READ, usage::reply)
@@ -104,7 +130,7 @@ impl Route {
         need: Need,
         answer: fn(&Asked) -> Pending,
     ) -> Self {
-        Self { path, has_below: false, methods, need, answer, help: "" }
+        Self { path, has_below: false, methods, need, any_host: false, answer, help: "" }
     }
 
     fn is_for(&self, path: &str) -> bool {
@@ -130,6 +156,11 @@ async fn answer_under(lock: &Lock, request: Request<Incoming>, doors: Doors, pee
     let need = route.map_or(READ, |route| route.need);
     if let Some(refusal) = refusal(lock, &request, need, peer).await {
         return refusal;
+    }
+    if route.is_some_and(|route| !route.any_host && route.need != ADMIN)
+        && let Some(name) = hosts::foreign(lock, peer, request.headers())
+    {
+        return problem::answer(path, StatusCode::MISDIRECTED_REQUEST, &hosts::what_to_do(&name));
     }
     let Some(route) = route else {
         return problem::answer(path, StatusCode::NOT_FOUND, "there is no such page; see /");
@@ -169,7 +200,7 @@ async fn refusal(
             }
             Ok(_) => {}
         }
-        if needed == Right::Admin && is_cross_site(request.headers()) {
+        if needed == Right::Admin && is_cross_site(request.headers(), lock, peer) {
             return refuse(StatusCode::FORBIDDEN, "this can't be asked by a page of another site");
         }
     }
@@ -199,11 +230,12 @@ fn ask_for_login(path: &str, denied: Denied, lock: &Lock) -> Answer {
 
 /// Tells whether a page of another site made the browser ask. A browser sends what it knows to log in, and
 /// reaches what listens on its own machine, whoever wrote the page.
-fn is_cross_site(headers: &HeaderMap) -> bool {
+fn is_cross_site(headers: &HeaderMap, lock: &Lock, peer: Peer) -> bool {
     let text = |value: Option<&HeaderValue>| {
         value.and_then(|value| value.to_str().ok()).map(str::to_owned)
     };
     let Some(origin) = text(headers.get(ORIGIN)) else { return false };
     let host = text(headers.get(HOST)).unwrap_or_default();
-    origin.split_once("://").is_none_or(|(_, from)| !from.eq_ignore_ascii_case(&host))
+    hosts::foreign(lock, peer, headers).is_some()
+        || origin.split_once("://").is_none_or(|(_, from)| !from.eq_ignore_ascii_case(&host))
 }

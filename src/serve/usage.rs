@@ -4,9 +4,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hyper::StatusCode;
+use hyper::header::IF_NONE_MATCH;
 
 use super::problem;
-use super::reply::{JSON_TYPE, Pending, whole};
+use super::reply::{JSON_TYPE, Pending, tagged};
 use super::router::Asked;
 use crate::model::time::UnixMillis;
 use crate::query::tally::CELLS_MAX;
@@ -33,6 +34,7 @@ pub type SharedHistory = Arc<Mutex<History>>;
 pub(super) fn reply(asked: &Asked) -> Pending {
     let query = asked.request.uri().query().unwrap_or_default().to_owned();
     let (history, now) = (asked.doors.history.borrow().clone(), (asked.doors.now)());
+    let held = asked.request.headers().get(IF_NONE_MATCH).cloned();
     Box::pin(async move {
         let Some(history) = history else {
             let detail = "the ledger is not open; try again in a moment";
@@ -44,7 +46,7 @@ pub(super) fn reply(asked: &Asked) -> Pending {
             answer(&query, &history, now)
         };
         match tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(failed())) {
-            Ok(body) => whole(StatusCode::OK, JSON_TYPE, body),
+            Ok(body) => tagged(JSON_TYPE, body, held.as_ref()),
             Err(UsageProblem { status, detail }) => problem::answer(PATH, status, &detail),
         }
     })

@@ -42,6 +42,7 @@ mod ledger;
 mod manual;
 mod metrics;
 mod openapi;
+mod page;
 mod plan;
 mod quota_limits;
 mod quotas;

@@ -85,6 +85,10 @@ fn answers_are_what_the_description_says() {
         let value = check(&daemon, &description, path, "");
         assert!(value[list].as_array().is_some_and(|list| !list.is_empty()), "{path}: {value:#}");
     }
+    let month = &daemon.get("/api/v1/spend").body;
+    assert!(json::parse(month)["month"].is_object(), "{month}");
+    let ledger = check(&daemon, &description, "/api/v1/ledger", "");
+    assert!(ledger["newest_record"].is_string(), "{ledger}");
     for query in [
         "",
         "?by=*&step=hour&since=7d",

@@ -70,6 +70,23 @@ pub(crate) fn exchange<S: Read + Write>(stream: &mut S, bytes: &[u8]) -> io::Res
     }
 }
 
+/// Sends any bytes and reads the answer up to its own end, for a server that keeps the connection.
+pub(crate) fn exchange_kept<S: Read + Write>(stream: &mut S, bytes: &[u8]) -> io::Result<Response> {
+    stream.write_all(bytes)?;
+    stream.flush()?;
+    let (mut answer, mut piece) = (Vec::new(), vec![0; 1 << 16]);
+    loop {
+        let read = stream.read(&mut piece)?;
+        answer.extend_from_slice(&piece[..read]);
+        if let Some(response) = parse(&answer) {
+            return Ok(response);
+        }
+        if read == 0 {
+            return Err(io::Error::other("cut off or not an HTTP answer"));
+        }
+    }
+}
+
 /// Takes an answer apart; `None` when the connection broke before its end.
 fn parse(bytes: &[u8]) -> Option<Response> {
     let split = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;

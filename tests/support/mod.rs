@@ -4,6 +4,7 @@
 //! It knows the binary from outside only: arguments, files, HTTP. It must never use the crate's own
 //! code to compute what it expects.
 
+pub(crate) mod browser;
 pub(crate) mod daemon;
 pub(crate) mod desk;
 pub(crate) mod http;

@@ -35,6 +35,7 @@ pub(super) fn all() -> Map<String, Value> {
         ("Source", source()),
         ("Spend", spend()),
         ("Month", month()),
+        ("Ledger", ledger()),
         ("SubjectSpend", subject_spend()),
         ("Verdict", verdict()),
     ];
@@ -335,6 +336,19 @@ fn month() -> Value {
         ("forecast_method", or_null(text("`hour_of_week`, or `pace` while little is known"))),
         ("unpriced_ratio", float("tokens without a price of all tokens")),
         ("period", period()),
+    ])
+}
+
+fn ledger() -> Value {
+    let book = object(&[("version", text("its version")), ("made", or_null(time("when")))]);
+    object(&[
+        ("created", time("when the ledger was made")),
+        ("committed", or_null(time("the last commit since the daemon started"))),
+        ("newest_record", or_null(time("latest event"))),
+        ("series", count("combinations of labels")),
+        ("bytes_on_disk", count("bytes")),
+        ("dimensions", list(&text("what usage can be told apart by"))),
+        ("price_book", book),
     ])
 }
 
