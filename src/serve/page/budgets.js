@@ -67,20 +67,9 @@ function row(budget, zone, at) {
     el(
       'span',
       {},
-      el(
-        'span',
-        { class: 'used' },
-        gauge(budget),
-        el('b', {}, percent(budget.used_ratio)),
-        budget.unpriced_ratio > 0
-          ? el(
-              'span',
-              { class: 'tag bad', title: 'tokens without a price are in no dollar amount' },
-              `blind to ${percent(budget.unpriced_ratio)}`,
-            )
-          : null,
-      ),
+      el('span', { class: 'used' }, gauge(budget), el('b', {}, percent(budget.used_ratio))),
       el('span', { class: 'under' }, show(budget.spent), ' of ', show(budget.limit)),
+      blind(budget.unpriced_ratio),
     ),
     el(
       'span',
@@ -97,6 +86,13 @@ function row(budget, zone, at) {
       : el('span', { class: 'quiet' }, 'too early'),
     exhaustion(budget, zone, at),
   ];
+}
+
+// From one percent on there is an alert as well.
+function blind(ratio) {
+  if (ratio === 0) return null;
+  const hint = 'tokens without a price are in no dollar amount';
+  return el('span', { class: `tag ${ratio >= 0.01 ? 'bad' : ''}`, title: hint }, `blind to ${percent(ratio)}`);
 }
 
 function pace(rate) {

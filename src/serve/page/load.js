@@ -84,5 +84,7 @@ export function isKnown(earlier) {
   return oldest !== null && Date.parse(oldest) <= earlier.from;
 }
 
-// Whether what is shown of the time before is exact: hours can't be cut where a range begins or ends.
-export const isExact = ({ doubt }) => [doubt.early, doubt.late].every((share) => share.requests === 0);
+// Whether an answer about the time before is exact: hours can't be cut where a range begins or ends.
+export function isExact({ doubt }, earlier) {
+  return earlier.isFair && [doubt.early, doubt.late].every((share) => share.requests === 0);
+}

@@ -30,7 +30,7 @@ function tile(title, value, note, tone) {
 function range({ main, shown, earlier }) {
   const isCompared = shown.to - shown.from >= 6 * HOUR && isKnown(earlier);
   const all = spent(main.total.sums);
-  const then = { was: spent(earlier.all.total.sums), isCompared, exactly: isExact(earlier.all) };
+  const then = { was: spent(earlier.all.total.sums), isCompared, exactly: isExact(earlier.all, earlier) };
   const note =
     isCompared && then.was > 0n
       ? [change(all, then), ` vs ${earlier.days} d before`]

@@ -100,7 +100,9 @@ export function buckets({ from, to, step }, zone) {
 export function before({ from, to }, now) {
   const shift = up(to - from, WEEK);
   const until = Math.min(to, up(now, HOUR));
-  return { from: from - shift, to: until - shift, days: shift / DAY };
+  // The hour that is not over is told beside the whole hour of then; of a long range that is next to nothing.
+  const isFair = until - now <= (to - from) / 200;
+  return { from: from - shift, to: until - shift, days: shift / DAY, isFair };
 }
 
 export const iso = (at) => new Date(at).toISOString().replace('.000', '');

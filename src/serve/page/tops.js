@@ -28,10 +28,10 @@ export class Tops {
     const isLong = range.to - range.from >= COMPARED;
     const isCompared = isLong && isKnown(earlier);
     const was = isCompared ? byName(earlier[`${label}s`]) : new Map();
-    const exactly = isExact(earlier[`${label}s`]);
+    const exactly = isExact(earlier[`${label}s`], earlier);
     const total = spent(answer.total.sums);
     const hint = isCompared
-      ? `against ${dayOfMonth(earlier.from, state.zone)} to ${dayOfMonth(earlier.to, state.zone)}${exactly ? '' : '; about, since rows of then can only be cut at full hours'}`
+      ? `against ${dayOfMonth(earlier.from, state.zone)} to ${dayOfMonth(earlier.to, state.zone)}${exactly ? '' : '; about, since hours of then can only be told as a whole'}`
       : isLong
         ? 'the ledger does not reach back so far'
         : 'not told of less than 6 hours: what is older than some days is kept by the hour';
