@@ -9,6 +9,7 @@ mod hostile;
 mod keyboard;
 mod live;
 mod looks;
+mod modules;
 mod numbers;
 mod server;
 mod stage;
