@@ -10,11 +10,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::id_table::{IdTable, SLOT_BITS};
+// As many slices are kept at once as there are slots: those of the window, and spare ones for late
+// records.
+use super::id_table::{IdTable, SLOT_BITS, SLOTS};
 use crate::model::time::UnixMillis;
 
-/// How many slices are kept at once: those of the window, and spare ones for late records.
-const SLOTS: usize = 16;
 /// Slices that one window is divided into; with one more the window is covered at any time.
 const SLICES_PER_WINDOW: i64 = 12;
 
@@ -109,18 +109,26 @@ impl SeenIds {
         at.floor(self.slice_ms)
     }
 
-    /// Tells for each of `ids` whether it is known, but for those inserted after the last call of
-    /// this: what [`Self::insert`] wants to know about the ids of one batch, asked for all of them
-    /// at once because memory answers many questions as fast as one.
-    pub fn look_up(&mut self, ids: impl Iterator<Item = Option<u64>> + Clone) -> Vec<bool> {
+    /// Tells for each of `ids`, with the time of its record, whether it is known, but for those
+    /// inserted after the last call of this: what [`Self::insert`] wants to know about the ids of one
+    /// batch, asked for all of them at once because memory answers many questions as fast as one.
+    pub fn look_up(
+        &mut self,
+        ids: impl Iterator<Item = (Option<u64>, UnixMillis)> + Clone,
+    ) -> Vec<bool> {
         self.table.settle();
-        let mut known: Vec<bool> =
-            ids.clone().map(|id| id.is_some_and(|id| self.table.may_hold(entry(id)))).collect();
-        for (id, is_known) in ids.zip(&mut known) {
+        let may_be_known =
+            ids.clone().map(|(id, _)| id.is_some_and(|id| self.table.may_hold(entry(id))));
+        let mut known: Vec<bool> = may_be_known.collect();
+        for ((id, at), is_known) in ids.zip(&mut known) {
             // Few ids come so far but those that are known.
-            *is_known = *is_known && id.is_some_and(|id| self.table.is_settled(entry(id)));
+            *is_known = *is_known && id.is_some_and(|id| self.is_settled(id, at));
         }
         known
+    }
+
+    fn is_settled(&self, id: u64, at: UnixMillis) -> bool {
+        self.table.is_settled(entry(id), self.live.get(&self.slice_of(at)).copied())
     }
 
     /// Keeps the keyed hash `id` of a record made at `at` if it is new. `is_known` is what
@@ -285,7 +293,7 @@ mod tests {
 
     /// Inserts an id as a batch of its own.
     fn insert(seen: &mut SeenIds, id: u64, at: UnixMillis, newest: UnixMillis) -> Seen {
-        let known = seen.look_up(std::iter::once(Some(id)));
+        let known = seen.look_up(std::iter::once((Some(id), at)));
         seen.insert(id, known[0], at, newest)
     }
 
@@ -323,7 +331,7 @@ mod tests {
         let at = UnixMillis(1_000 * HOUR_MS);
         for batch in 0..1_200u64 {
             let ids = (batch * 1_000..(batch + 1) * 1_000).map(id);
-            let known = seen.look_up(ids.clone().map(Some));
+            let known = seen.look_up(ids.clone().map(|id| (Some(id), at)));
             for (id, is_known) in ids.zip(known) {
                 seen.insert(id, is_known, at, at);
             }
@@ -343,7 +351,7 @@ mod tests {
             let all = batches.iter().take(number + 1).flatten().copied();
             for id in batch {
                 // Once for itself and once more in its own batch.
-                let known = seen.look_up(std::iter::once(Some(*id)));
+                let known = seen.look_up(std::iter::once((Some(*id), at)));
                 assert_eq!(known, [false]);
                 assert!(matches!(seen.insert(*id, false, at, at), Seen::New { .. }));
                 assert_eq!(seen.insert(*id, false, at, at), Seen::Duplicate);

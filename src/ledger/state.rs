@@ -194,15 +194,15 @@ impl Ledger {
         let places = booking.cells.places_of(&batch.rated.groups);
         let entries = &batch.rated.entries;
         let tellers = self.tellers;
-        let twins = entries.iter().map(|entry| tellers.twin(entry));
+        let twins = entries.iter().map(|entry| (tellers.twin(entry), entry.at));
         // Nearly no ledger has two kinds of log.
-        let twins = if twins.clone().any(|id| id.is_some()) {
+        let twins = if twins.clone().any(|(id, _)| id.is_some()) {
             self.seen.look_up(twins)
         } else {
             Vec::new()
         };
         let twins = twins.into_iter().chain(std::iter::repeat(false));
-        let known = self.seen.look_up(entries.iter().map(|entry| entry.id));
+        let known = self.seen.look_up(entries.iter().map(|entry| (entry.id, entry.at)));
         for ((entry, is_known), is_twin_known) in entries.iter().zip(known).zip(twins) {
             let place = usize::try_from(entry.group).ok().and_then(|group| places.get(group));
             let &place = place.ok_or_else(|| BookError::group(batch, entry.group))?;
@@ -218,7 +218,8 @@ impl Ledger {
             }
         }
         let signals = &batch.rated.signals;
-        let known = self.seen.look_up(signals.iter().map(|signal| signal.id));
+        let known =
+            self.seen.look_up(signals.iter().map(|signal| (signal.id, signal.at.unwrap_or(now))));
         for (signal, is_known) in signals.iter().zip(known) {
             self.book_signal(booking, &mut ingest, signal, is_known, now);
         }
@@ -423,7 +424,7 @@ impl Ledger {
     /// [`Self::slices`].
     pub fn restore_ids(&mut self, slice: UnixMillis, ids: &[u64]) {
         self.slice_grew(slice);
-        let known = self.seen.look_up(ids.iter().copied().map(Some));
+        let known = self.seen.look_up(ids.iter().map(|&id| (Some(id), slice)));
         for (&id, is_known) in ids.iter().zip(known) {
             self.seen.insert(id, is_known, slice, self.newest);
         }
