@@ -20,10 +20,10 @@ const SLOT_MASK: u64 = (1 << SLOT_BITS) - 1;
 /// Upper bits of an entry, which its run tells.
 const RUN_BITS: u32 = 12;
 const RUNS: usize = 1 << RUN_BITS;
-/// Bits above those in `Settled::middle`.
+/// Bits below those in [`Ids::middle`].
 const MIDDLE_SHIFT: u32 = SLOT_BITS + u16::BITS;
-/// A merge visits every run, so it waits for this many new ids …
-const FRESH_MIN: usize = 32_000;
+/// A merge visits every run, so it waits for this many new ids (few in tests, which have few) …
+const FRESH_MIN: usize = if cfg!(test) { 500 } else { 44_000 };
 /// … and for one new id to so many of the largest slot, each of which it moves.
 const SETTLED_PER_FRESH: usize = 32;
 /// Places of the smallest open table.
@@ -32,8 +32,7 @@ const PLACES_MIN: usize = 1 << 13;
 /// Ids, each with a slot.
 #[derive(Debug)]
 pub(super) struct IdTable {
-    /// By slot.
-    settled: [Settled; SLOTS],
+    settled: Settled,
     fresh: Fresh,
     /// Holds every id of both.
     filter: Filter,
@@ -41,28 +40,17 @@ pub(super) struct IdTable {
 
 impl IdTable {
     pub(super) fn new() -> Self {
-        let settled = std::array::from_fn(|_| Settled::default());
-        Self { settled, fresh: Fresh::new(PLACES_MIN), filter: Filter::for_ids(0) }
+        let filter = Filter::for_ids(0);
+        Self { settled: Settled::new(), fresh: Fresh::new(PLACES_MIN), filter }
     }
 
     /// Merges the new ids into the settled ones if they are many.
     pub(super) fn settle(&mut self) {
-        let largest = self.settled.iter().map(Settled::len).max().unwrap_or(0);
-        if self.fresh.used < FRESH_MIN.max(largest / SETTLED_PER_FRESH) {
-            return;
+        let largest = self.settled.slots.iter().map(Ids::len).max().unwrap_or(0);
+        if self.fresh.used >= FRESH_MIN.max(largest / SETTLED_PER_FRESH) {
+            self.settled.merge(&self.fresh);
+            self.fresh.empty();
         }
-        let mut added = [0; SLOTS];
-        for entry in self.fresh.entries() {
-            if let Some(added) = added.get_mut(slot_of(entry)) {
-                *added += 1;
-            }
-        }
-        for (slot, (settled, added)) in self.settled.iter_mut().zip(added).enumerate() {
-            if added > 0 {
-                settled.merge(self.fresh.entries().filter(|&entry| slot_of(entry) == slot), added);
-            }
-        }
-        self.fresh.empty();
     }
 
     /// Tells whether `id` may be in here; if not, it certainly is not. Also brings what [`Self::add`] reads
@@ -74,11 +62,9 @@ impl IdTable {
         self.filter.may_hold(id)
     }
 
-    /// Tells whether `id` is among the settled ids; it is most likely of the slot `likely`.
-    pub(super) fn is_settled(&self, id: u64, likely: Option<u8>) -> bool {
-        let likely = likely.and_then(|slot| self.settled.get(usize::from(slot)));
-        likely.is_some_and(|settled| settled.holds(id))
-            || self.settled.iter().any(|settled| settled.holds(id))
+    /// Tells whether `id` is among the settled ids.
+    pub(super) fn is_settled(&self, id: u64) -> bool {
+        self.settled.holds(id)
     }
 
     /// Tells whether `id` was added since the last merge.
@@ -101,134 +87,186 @@ impl IdTable {
     /// Makes a filter that holds nothing of what was dropped.
     #[cold]
     fn renew_filter(&mut self) {
-        let settled: usize = self.settled.iter().map(Settled::len).sum();
+        let settled: usize = self.settled.slots.iter().map(Ids::len).sum();
         // Two of them would be the most that all this ever takes.
         self.filter = Filter::for_ids(0);
         self.filter = Filter::for_ids(settled + self.fresh.used);
         let filter = &mut self.filter;
-        for settled in &self.settled {
-            settled.entries().for_each(|entry| filter.note(entry));
-        }
+        self.settled.each(|entry| filter.note(entry));
         self.fresh.entries().for_each(|entry| filter.note(entry));
     }
 
     /// Drops all ids of a slot.
     pub(super) fn remove_slot(&mut self, slot: u8) {
-        if let Some(settled) = self.settled.get_mut(usize::from(slot)) {
-            *settled = Settled::default();
-        }
+        self.settled.remove(usize::from(slot));
         self.fresh.retain(|entry| slot_of(entry) != usize::from(slot));
     }
 
     /// Returns the bytes that the tables hold.
     pub(super) fn bytes(&self) -> usize {
-        let settled: usize = self.settled.iter().map(Settled::bytes).sum();
-        settled + self.fresh.places.capacity() * size_of::<u64>() + self.filter.bytes()
+        let places = self.fresh.places.capacity() * size_of::<u64>();
+        self.settled.bytes() + places + self.filter.bytes()
     }
 }
 
-/// Ids of one slot without gaps, in runs. Within a run they are in no order: a search compares them
+/// Ids without gaps, by slot and in runs. Within a run they are in no order: a search compares them
 /// all, many at a time, which takes fewer steps that a processor can't foresee than one that halves.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Settled {
-    /// Where each run starts, and where the last one ends; empty as long as there is no id.
-    starts: Vec<u32>,
+    /// Where each run of each slot starts, and where the last one ends. Those of all slots stand side by
+    /// side, since a search asks all of them.
+    starts: Vec<[u32; SLOTS]>,
+    slots: [Ids; SLOTS],
+}
+
+/// The ids of one slot.
+#[derive(Debug, Default)]
+struct Ids {
     /// The 32 bits of each id below those of its run.
     middle: Vec<u32>,
     /// The lowest 16 bits of each id.
     low: Vec<u16>,
 }
 
-impl Settled {
+impl Ids {
     fn len(&self) -> usize {
         self.middle.len()
     }
 
-    fn bytes(&self) -> usize {
-        self.middle.capacity() * size_of::<u32>()
-            + self.low.capacity() * size_of::<u16>()
-            + self.starts.capacity() * size_of::<u32>()
+    /// Makes room. The table is only ever as large as the most ids that were in it at once.
+    fn grow(&mut self, added: usize) {
+        let len = self.len() + added;
+        self.middle.reserve_exact(added);
+        self.middle.resize(len, 0);
+        self.low.reserve_exact(added);
+        self.low.resize(len, 0);
     }
 
-    fn bounds(&self, run: usize) -> (usize, usize) {
-        let start = |run: usize| self.starts.get(run).map_or(0, |&start| start as usize);
+    fn shift(&mut self, (from, to): (usize, usize), start: usize) {
+        self.middle.copy_within(from..to, start);
+        self.low.copy_within(from..to, start);
+    }
+}
+
+impl Settled {
+    fn new() -> Self {
+        Self { starts: vec![[0; SLOTS]; RUNS + 1], slots: Default::default() }
+    }
+
+    fn bytes(&self) -> usize {
+        let of_ids = |ids: &Ids| {
+            ids.middle.capacity() * size_of::<u32>() + ids.low.capacity() * size_of::<u16>()
+        };
+        let starts = self.starts.capacity() * size_of::<[u32; SLOTS]>();
+        starts + self.slots.iter().map(of_ids).sum::<usize>()
+    }
+
+    fn bounds(&self, run: usize, slot: usize) -> (usize, usize) {
+        let start = |run: usize| {
+            let starts = self.starts.get(run).and_then(|starts| starts.get(slot));
+            starts.map_or(0, |&start| start as usize)
+        };
         (start(run), start(run + 1))
     }
 
-    fn middle_of(&self, id: u64) -> &[u32] {
-        let (from, to) = self.bounds(run_of(id));
-        self.middle.get(from..to).unwrap_or(&[])
-    }
-
-    /// The ids, as entries of the slot 0.
-    fn entries(&self) -> impl Iterator<Item = u64> {
-        let of_run = |run: usize| {
-            let (from, to) = self.bounds(run);
-            let (middle, low) = (self.middle.get(from..to), self.low.get(from..to));
-            let both = middle.unwrap_or(&[]).iter().zip(low.unwrap_or(&[]));
-            both.map(move |(&middle, &low)| {
+    /// Visits the ids, as entries of the slot 0.
+    fn each(&self, mut visit: impl FnMut(u64)) {
+        for (slot, ids) in self.slots.iter().enumerate().filter(|(_, ids)| ids.len() > 0) {
+            for run in 0..RUNS {
+                let (from, to) = self.bounds(run, slot);
                 let upper = (run as u64) << (u64::BITS - RUN_BITS);
-                upper | u64::from(middle) << MIDDLE_SHIFT | u64::from(low) << SLOT_BITS
-            })
-        };
-        (0..RUNS).flat_map(of_run)
+                let (middle, low) = (ids.middle.get(from..to), ids.low.get(from..to));
+                for (&middle, &low) in middle.unwrap_or(&[]).iter().zip(low.unwrap_or(&[])) {
+                    visit(upper | u64::from(middle) << MIDDLE_SHIFT | u64::from(low) << SLOT_BITS);
+                }
+            }
+        }
     }
 
     fn holds(&self, id: u64) -> bool {
-        let middle = self.middle_of(id);
+        let run = run_of(id);
+        let (Some(starts), Some(ends)) = (self.starts.get(run), self.starts.get(run + 1)) else {
+            return false;
+        };
         let wanted = middle_bits(id);
-        // Never stops early, so that it is compiled to compare many at a time.
-        let matches = middle.iter().fold(0, |all, &bits| all | u32::from(bits == wanted));
+        let mut matches = 0;
+        for ((ids, &from), &to) in self.slots.iter().zip(starts).zip(ends) {
+            let middle = ids.middle.get(from as usize..to as usize).unwrap_or(&[]);
+            // Never stops early, so that it is compiled to compare many at a time.
+            matches |= middle.iter().fold(0, |all, &bits| all | u32::from(bits == wanted));
+        }
         matches != 0 && self.holds_one_of(id)
     }
 
     #[cold]
     fn holds_one_of(&self, id: u64) -> bool {
-        let (from, to) = self.bounds(run_of(id));
-        let low = self.low.get(from..to).unwrap_or(&[]);
         let wanted = (middle_bits(id), low_bits(id));
-        self.middle_of(id).iter().zip(low).any(|(&middle, &low)| (middle, low) == wanted)
+        self.slots.iter().enumerate().any(|(slot, ids)| {
+            let (from, to) = self.bounds(run_of(id), slot);
+            let (middle, low) = (ids.middle.get(from..to), ids.low.get(from..to));
+            let mut both = middle.unwrap_or(&[]).iter().zip(low.unwrap_or(&[]));
+            both.any(|(&middle, &low)| (middle, low) == wanted)
+        })
     }
 
-    /// Adds `count` ids that are not in here, each at the end of its run.
-    fn merge(&mut self, ids: impl Iterator<Item = u64> + Clone, count: usize) {
-        self.starts.resize(RUNS + 1, 0);
-        let mut added = vec![0u32; RUNS];
-        for id in ids.clone() {
-            if let Some(added) = added.get_mut(run_of(id)) {
+    /// Adds entries that are not in here, each at the end of its run.
+    fn merge(&mut self, fresh: &Fresh) {
+        let mut added = vec![[0u32; SLOTS]; RUNS];
+        let mut sums = [0; SLOTS];
+        for entry in fresh.entries() {
+            let slot = slot_of(entry);
+            if let Some(added) = added.get_mut(run_of(entry)).and_then(|run| run.get_mut(slot)) {
                 *added += 1;
             }
+            if let Some(sum) = sums.get_mut(slot) {
+                *sum += 1;
+            }
         }
-        let len = self.len() + count;
-        // The table is only ever as large as the most ids that were in it at once.
-        self.middle.reserve_exact(count);
-        self.middle.resize(len, 0);
-        self.low.reserve_exact(count);
-        self.low.resize(len, 0);
-        // From the last run to the first, so that none is overwritten before it is moved. `added`
-        // becomes the next free place of each run.
-        let mut end = len;
-        for run in (0..RUNS).rev() {
-            let (from, to) = self.bounds(run);
-            let Some(added) = added.get_mut(run) else { continue };
+        for (slot, sum) in sums.into_iter().enumerate().filter(|&(_, sum)| sum > 0) {
+            self.make_room(slot, sum, &mut added);
+        }
+        for entry in fresh.entries() {
+            let slot = slot_of(entry);
+            let free = added.get_mut(run_of(entry)).and_then(|run| run.get_mut(slot));
+            let (Some(free), Some(ids)) = (free, self.slots.get_mut(slot)) else { continue };
+            let place = *free as usize;
+            *free += 1;
+            if let (Some(middle), Some(low)) = (ids.middle.get_mut(place), ids.low.get_mut(place)) {
+                (*middle, *low) = (middle_bits(entry), low_bits(entry));
+            }
+        }
+    }
+
+    /// Moves the ids of a slot apart, so that `sum` more fit between them: as many as `added` says for
+    /// each run, whose next free place that becomes.
+    fn make_room(&mut self, slot: usize, sum: usize, added: &mut [[u32; SLOTS]]) {
+        let Some(mut end) = self.slots.get(slot).map(|ids| ids.len() + sum) else { return };
+        if let Some(ids) = self.slots.get_mut(slot) {
+            ids.grow(sum);
+        }
+        // From the last run to the first, so that none is overwritten before it is moved.
+        for (run, added) in added.iter_mut().enumerate().rev() {
+            let (from, to) = self.bounds(run, slot);
+            let Some(added) = added.get_mut(slot) else { continue };
             let free = end - *added as usize;
             let start = free - (to - from);
-            self.middle.copy_within(from..to, start);
-            self.low.copy_within(from..to, start);
+            if let Some(ids) = self.slots.get_mut(slot) {
+                ids.shift((from, to), start);
+            }
             *added = place(free);
-            if let Some(next) = self.starts.get_mut(run + 1) {
+            if let Some(next) = self.starts.get_mut(run + 1).and_then(|run| run.get_mut(slot)) {
                 *next = place(end);
             }
             end = start;
         }
-        for id in ids {
-            let Some(free) = added.get_mut(run_of(id)) else { continue };
-            let place = *free as usize;
-            *free += 1;
-            if let (Some(middle), Some(low)) = (self.middle.get_mut(place), self.low.get_mut(place))
-            {
-                (*middle, *low) = (middle_bits(id), low_bits(id));
-            }
+    }
+
+    /// Drops all ids of a slot.
+    fn remove(&mut self, slot: usize) {
+        let Some(ids) = self.slots.get_mut(slot) else { return };
+        if ids.len() > 0 {
+            *ids = Ids::default();
+            self.starts.iter_mut().filter_map(|run| run.get_mut(slot)).for_each(|start| *start = 0);
         }
     }
 }
@@ -269,7 +307,7 @@ impl Fresh {
         Self { places: vec![0; places], used: 0 }
     }
 
-    fn entries(&self) -> impl Iterator<Item = u64> + Clone {
+    fn entries(&self) -> impl Iterator<Item = u64> {
         self.places.iter().copied().filter(|&entry| entry != 0)
     }
 

@@ -109,26 +109,18 @@ impl SeenIds {
         at.floor(self.slice_ms)
     }
 
-    /// Tells for each of `ids`, with the time of its record, whether it is known, but for those
-    /// inserted after the last call of this: what [`Self::insert`] wants to know about the ids of one
-    /// batch, asked for all of them at once because memory answers many questions as fast as one.
-    pub fn look_up(
-        &mut self,
-        ids: impl Iterator<Item = (Option<u64>, UnixMillis)> + Clone,
-    ) -> Vec<bool> {
+    /// Tells for each of `ids` whether it is known, but for those inserted after the last call of
+    /// this: what [`Self::insert`] wants to know about the ids of one batch, asked for all of them
+    /// at once because memory answers many questions as fast as one.
+    pub fn look_up(&mut self, ids: impl Iterator<Item = Option<u64>> + Clone) -> Vec<bool> {
         self.table.settle();
-        let may_be_known =
-            ids.clone().map(|(id, _)| id.is_some_and(|id| self.table.may_hold(entry(id))));
-        let mut known: Vec<bool> = may_be_known.collect();
-        for ((id, at), is_known) in ids.zip(&mut known) {
+        let mut known: Vec<bool> =
+            ids.clone().map(|id| id.is_some_and(|id| self.table.may_hold(entry(id)))).collect();
+        for (id, is_known) in ids.zip(&mut known) {
             // Few ids come so far but those that are known.
-            *is_known = *is_known && id.is_some_and(|id| self.is_settled(id, at));
+            *is_known = *is_known && id.is_some_and(|id| self.table.is_settled(entry(id)));
         }
         known
-    }
-
-    fn is_settled(&self, id: u64, at: UnixMillis) -> bool {
-        self.table.is_settled(entry(id), self.live.get(&self.slice_of(at)).copied())
     }
 
     /// Keeps the keyed hash `id` of a record made at `at` if it is new. `is_known` is what
@@ -293,7 +285,7 @@ mod tests {
 
     /// Inserts an id as a batch of its own.
     fn insert(seen: &mut SeenIds, id: u64, at: UnixMillis, newest: UnixMillis) -> Seen {
-        let known = seen.look_up(std::iter::once((Some(id), at)));
+        let known = seen.look_up(std::iter::once(Some(id)));
         seen.insert(id, known[0], at, newest)
     }
 
@@ -331,7 +323,7 @@ mod tests {
         let at = UnixMillis(1_000 * HOUR_MS);
         for batch in 0..1_200u64 {
             let ids = (batch * 1_000..(batch + 1) * 1_000).map(id);
-            let known = seen.look_up(ids.clone().map(|id| (Some(id), at)));
+            let known = seen.look_up(ids.clone().map(Some));
             for (id, is_known) in ids.zip(known) {
                 seen.insert(id, is_known, at, at);
             }
@@ -351,7 +343,7 @@ mod tests {
             let all = batches.iter().take(number + 1).flatten().copied();
             for id in batch {
                 // Once for itself and once more in its own batch.
-                let known = seen.look_up(std::iter::once((Some(*id), at)));
+                let known = seen.look_up(std::iter::once(Some(*id)));
                 assert_eq!(known, [false]);
                 assert!(matches!(seen.insert(*id, false, at, at), Seen::New { .. }));
                 assert_eq!(seen.insert(*id, false, at, at), Seen::Duplicate);
@@ -392,6 +384,35 @@ mod tests {
                 prop_assert_eq!(matches!(found, Seen::New { .. }), plain.insert(number));
             }
             prop_assert_eq!(seen.len(), plain.len());
+        }
+
+        /// Times anywhere in two days take more slices than there are, and ids more than there may be.
+        #[test]
+        fn it_agrees_with_plain_sets_by_slice_while_slices_are_forgotten(
+            calls in prop::collection::vec((0u64..4_000, 0i64..2_880), 0..12_000)
+        ) {
+            let mut seen = SeenIds::new(6 * HOUR_MS, 3_000);
+            let mut plain: BTreeMap<UnixMillis, HashSet<u64>> = BTreeMap::new();
+            let start = UnixMillis(50_000 * HOUR_MS);
+            let mut newest = start;
+            for (number, minute) in calls {
+                let at = start.plus(minute * 60_000);
+                let is_known = plain.values().any(|slice| slice.contains(&number));
+                let found = insert(&mut seen, id(number), at, newest);
+                prop_assert_eq!(found == Seen::Duplicate, is_known);
+                for evicted in seen.take_evicted() {
+                    plain.retain(|&slice, _| !evicted.holds(slice));
+                }
+                if let Seen::New { slice, .. } = found {
+                    plain.entry(slice).or_default().insert(number);
+                }
+                newest = newest.max(at);
+            }
+            prop_assert_eq!(seen.len(), plain.values().map(HashSet::len).sum::<usize>());
+            for &number in plain.values().flatten() {
+                let known = seen.look_up(std::iter::once(Some(id(number))));
+                prop_assert!(known[0] || seen.is_fresh(id(number)));
+            }
         }
     }
 }

@@ -13,7 +13,7 @@ use super::batch::{Entry, Observation, RatedBatch, SignalEntry};
 use super::booking::{BookError, Booking};
 use super::catalog::Catalog;
 use super::counts::Counts;
-use super::delta::{Cell, Delta, Grand, IdList, Ingest, SeriesId, SignalCell};
+use super::delta::{Cell, Delta, Grand, Ingest, SeriesId, SignalCell};
 use super::inflight::Inflight;
 use super::position::{LogId, LogPosition};
 use super::rollup::{Bucket, Horizons, HourCuts, Level, Retention};
@@ -194,15 +194,15 @@ impl Ledger {
         let places = booking.cells.places_of(&batch.rated.groups);
         let entries = &batch.rated.entries;
         let tellers = self.tellers;
-        let twins = entries.iter().map(|entry| (tellers.twin(entry), entry.at));
+        let twins = entries.iter().map(|entry| tellers.twin(entry));
         // Nearly no ledger has two kinds of log.
-        let twins = if twins.clone().any(|(id, _)| id.is_some()) {
+        let twins = if twins.clone().any(|id| id.is_some()) {
             self.seen.look_up(twins)
         } else {
             Vec::new()
         };
         let twins = twins.into_iter().chain(std::iter::repeat(false));
-        let known = self.seen.look_up(entries.iter().map(|entry| (entry.id, entry.at)));
+        let known = self.seen.look_up(entries.iter().map(|entry| entry.id));
         for ((entry, is_known), is_twin_known) in entries.iter().zip(known).zip(twins) {
             let place = usize::try_from(entry.group).ok().and_then(|group| places.get(group));
             let &place = place.ok_or_else(|| BookError::group(batch, entry.group))?;
@@ -218,8 +218,7 @@ impl Ledger {
             }
         }
         let signals = &batch.rated.signals;
-        let known =
-            self.seen.look_up(signals.iter().map(|signal| (signal.id, signal.at.unwrap_or(now))));
+        let known = self.seen.look_up(signals.iter().map(|signal| signal.id));
         for (signal, is_known) in signals.iter().zip(known) {
             self.book_signal(booking, &mut ingest, signal, is_known, now);
         }
@@ -287,10 +286,8 @@ impl Ledger {
     /// Makes the delta of everything that was booked.
     pub fn close(&mut self, mut booking: Booking) -> Delta {
         booking.forget_ids(self.seen.take_evicted());
-        let ids = self.seen.slices().into_iter().filter_map(|slice| {
-            let ids = booking.ids.remove(&slice)?;
-            Some((slice, IdList(ids)))
-        });
+        let ids = self.seen.slices().into_iter();
+        let ids = ids.filter_map(|slice| Some((slice, booking.ids.remove(&slice)?)));
         let mut delta = Delta {
             number: self.number + 1,
             ids: ids.collect(),
@@ -416,7 +413,7 @@ impl Ledger {
             self.seen.forget(*evicted);
         }
         for (slice, ids) in &delta.ids {
-            self.restore_ids(*slice, &ids.0);
+            ids.lists().for_each(|ids| self.restore_ids(*slice, ids));
         }
     }
 
@@ -424,7 +421,7 @@ impl Ledger {
     /// [`Self::slices`].
     pub fn restore_ids(&mut self, slice: UnixMillis, ids: &[u64]) {
         self.slice_grew(slice);
-        let known = self.seen.look_up(ids.iter().map(|&id| (Some(id), slice)));
+        let known = self.seen.look_up(ids.iter().copied().map(Some));
         for (&id, is_known) in ids.iter().zip(known) {
             self.seen.insert(id, is_known, slice, self.newest);
         }
