@@ -30,7 +30,7 @@ const PACE_IN_BACKLOG: Duration = Duration::from_millis(150);
 /// Records in one booking that tell a backlog from a trickle.
 const BACKLOG_RECORDS: u64 = 2_000;
 /// Records and cells that make a commit due at once; they bound its size.
-const RECORDS_MAX: u64 = 100_000;
+const RECORDS_MAX: u64 = 50_000;
 const CELLS_MAX: usize = 2_048;
 /// Longest time that commits wait in the journal.
 const FOLD_EVERY: Duration = Duration::from_secs(10);

@@ -99,7 +99,7 @@ impl IdTable {
     /// Drops all ids of a slot.
     pub(super) fn remove_slot(&mut self, slot: u8) {
         self.settled.remove(usize::from(slot));
-        self.fresh.retain(|entry| slot_of(entry) != usize::from(slot));
+        self.fresh.remove(usize::from(slot));
     }
 
     /// Returns the bytes that the tables hold.
@@ -212,17 +212,13 @@ impl Settled {
     /// Adds entries that are not in here, each at the end of its run.
     fn merge(&mut self, fresh: &Fresh) {
         let mut added = vec![[0u32; SLOTS]; RUNS];
-        let mut sums = [0; SLOTS];
         for entry in fresh.entries() {
-            let slot = slot_of(entry);
-            if let Some(added) = added.get_mut(run_of(entry)).and_then(|run| run.get_mut(slot)) {
+            let run = added.get_mut(run_of(entry));
+            if let Some(added) = run.and_then(|run| run.get_mut(slot_of(entry))) {
                 *added += 1;
             }
-            if let Some(sum) = sums.get_mut(slot) {
-                *sum += 1;
-            }
         }
-        for (slot, sum) in sums.into_iter().enumerate().filter(|&(_, sum)| sum > 0) {
+        for (slot, &sum) in fresh.by_slot.iter().enumerate().filter(|&(_, &sum)| sum > 0) {
             self.make_room(slot, sum, &mut added);
         }
         for entry in fresh.entries() {
@@ -300,11 +296,13 @@ fn low_bits(entry: u64) -> u16 {
 struct Fresh {
     places: Vec<u64>,
     used: usize,
+    /// How many entries there are of each slot.
+    by_slot: [usize; SLOTS],
 }
 
 impl Fresh {
     fn new(places: usize) -> Self {
-        Self { places: vec![0; places], used: 0 }
+        Self { places: vec![0; places], used: 0, by_slot: [0; SLOTS] }
     }
 
     fn entries(&self) -> impl Iterator<Item = u64> {
@@ -315,11 +313,15 @@ impl Fresh {
     fn empty(&mut self) {
         self.places.fill(0);
         self.used = 0;
+        self.by_slot = [0; SLOTS];
     }
 
-    /// Keeps some entries.
-    fn retain(&mut self, is_kept: impl Fn(u64) -> bool) {
-        let kept: Vec<u64> = self.entries().filter(|&entry| is_kept(entry)).collect();
+    /// Drops the entries of a slot. A slice that is forgotten is mostly so old that it has none.
+    fn remove(&mut self, slot: usize) {
+        if self.by_slot.get(slot).is_none_or(|&entries| entries == 0) {
+            return;
+        }
+        let kept: Vec<u64> = self.entries().filter(|&entry| slot_of(entry) != slot).collect();
         self.empty();
         for entry in kept {
             self.add(entry);
@@ -348,6 +350,9 @@ impl Fresh {
         if let Some(place) = self.places.get_mut(place) {
             *place = entry;
             self.used += 1;
+            if let Some(entries) = self.by_slot.get_mut(slot_of(entry)) {
+                *entries += 1;
+            }
         }
         true
     }
