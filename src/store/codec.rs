@@ -31,7 +31,7 @@ pub(super) fn put_ids(
     ids: &IdList,
 ) -> Result<(), StoreError> {
     let room = Vec::with_capacity(size_of_val(ids.0.as_slice()) + LENGTH_BYTES + SUM_BYTES);
-    seal(batch, key, postcard::to_extend(ids, room).map_err(encoding)?);
+    seal(batch, key, postcard::to_extend(ids, room).map_err(|error| encoding(&error))?);
     Ok(())
 }
 
@@ -49,10 +49,10 @@ fn seal(batch: &mut WriteBatch, key: Vec<u8>, mut bytes: Vec<u8>) {
 
 /// Returns the bytes of `value`, without a checksum.
 pub(super) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, StoreError> {
-    postcard::to_stdvec(value).map_err(encoding)
+    postcard::to_stdvec(value).map_err(|error| encoding(&error))
 }
 
-fn encoding(error: postcard::Error) -> StoreError {
+fn encoding(error: &postcard::Error) -> StoreError {
     StoreError::Engine { action: "encode a value", what: error.to_string() }
 }
 
