@@ -7,6 +7,7 @@ use super::alerts::AlertChange;
 use super::batch::RatedBatch;
 use super::cells::Cells;
 use super::delta::Ingest;
+use super::new_ids::NewIds;
 use super::position::{LogId, LogPosition};
 use super::rollup::{Bucket, Horizons};
 use super::seen::Evicted;
@@ -22,7 +23,7 @@ use crate::model::time::UnixMillis;
 pub struct Booking {
     pub(super) cells: Cells<Bucket>,
     pub(super) signals: BTreeMap<(SignalKey, Bucket), Tally>,
-    pub(super) ids: BTreeMap<UnixMillis, Vec<u64>>,
+    pub(super) ids: BTreeMap<UnixMillis, NewIds>,
     pub(super) evicted: Vec<Evicted>,
     pub(super) positions: BTreeMap<LogId, LogPosition>,
     /// What items that are not paid by token cost, and up to when those paid by time are charged.

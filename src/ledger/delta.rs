@@ -6,6 +6,7 @@ use super::alerts::{AlertChange, Alerts};
 use super::amounts::{Amounts, Row};
 use super::counts::Counts;
 use super::inflight::Inflight;
+use super::new_ids::NewIds;
 use super::position::{LogId, LogPosition};
 use super::rollup::{Bucket, Horizons};
 use super::seen::Evicted;
@@ -60,7 +61,7 @@ pub struct Delta {
     pub signal_cells: Vec<SignalCell>,
     /// Request ids counted, by start of their slice; the slice that grew last stands last. They come
     /// after everything in `evicted`.
-    pub ids: Vec<(UnixMillis, IdList)>,
+    pub ids: Vec<(UnixMillis, NewIds)>,
     /// Slices of request ids forgotten.
     pub evicted: Vec<Evicted>,
     /// Up to when each item that is paid by time is charged.
@@ -130,10 +131,6 @@ pub struct Grand {
     pub notices: u64,
 }
 
-/// Request ids, eight bytes each.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct IdList(pub Vec<u64>);
-
 impl Grand {
     /// Adds a row.
     pub fn add(&mut self, row: &Row) {
@@ -179,29 +176,5 @@ impl Ingest {
         self.late_records += other.late_records;
         self.changes.merge(&other.changes);
         self.newest = self.newest.max(other.newest);
-    }
-}
-
-/// Ids are random, so the varints of the rest would make them longer: they are stored as they are.
-impl Serialize for IdList {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        // Written into place, since to push byte by byte takes many times as long.
-        let mut bytes = vec![0; self.0.len() * size_of::<u64>()];
-        for (place, id) in bytes.as_chunks_mut().0.iter_mut().zip(&self.0) {
-            *place = id.to_be_bytes();
-        }
-        serializer.serialize_bytes(&bytes)
-    }
-}
-
-impl<'de> Deserialize<'de> for IdList {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let bytes = <&[u8]>::deserialize(deserializer)?;
-        let (ids, rest) = bytes.as_chunks::<8>();
-        if rest.is_empty() {
-            Ok(Self(ids.iter().map(|id| u64::from_be_bytes(*id)).collect()))
-        } else {
-            Err(serde::de::Error::custom("a list of ids is not a multiple of eight bytes"))
-        }
     }
 }

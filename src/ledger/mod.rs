@@ -17,6 +17,7 @@ mod id_filter;
 mod id_table;
 pub mod inflight;
 pub mod meter;
+pub mod new_ids;
 pub mod position;
 pub mod rollup;
 pub mod seen;

@@ -13,7 +13,7 @@ use super::batch::{Entry, Observation, RatedBatch, SignalEntry};
 use super::booking::{BookError, Booking};
 use super::catalog::Catalog;
 use super::counts::Counts;
-use super::delta::{Cell, Delta, Grand, IdList, Ingest, SeriesId, SignalCell};
+use super::delta::{Cell, Delta, Grand, Ingest, SeriesId, SignalCell};
 use super::inflight::Inflight;
 use super::position::{LogId, LogPosition};
 use super::rollup::{Bucket, Horizons, HourCuts, Level, Retention};
@@ -286,10 +286,8 @@ impl Ledger {
     /// Makes the delta of everything that was booked.
     pub fn close(&mut self, mut booking: Booking) -> Delta {
         booking.forget_ids(self.seen.take_evicted());
-        let ids = self.seen.slices().into_iter().filter_map(|slice| {
-            let ids = booking.ids.remove(&slice)?;
-            Some((slice, IdList(ids)))
-        });
+        let ids = self.seen.slices().into_iter();
+        let ids = ids.filter_map(|slice| Some((slice, booking.ids.remove(&slice)?)));
         let mut delta = Delta {
             number: self.number + 1,
             ids: ids.collect(),
@@ -415,7 +413,7 @@ impl Ledger {
             self.seen.forget(*evicted);
         }
         for (slice, ids) in &delta.ids {
-            self.restore_ids(*slice, &ids.0);
+            ids.lists().for_each(|ids| self.restore_ids(*slice, ids));
         }
     }
 

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::error::StoreError;
 use super::pending::Pending;
 use crate::ledger::delta::Ingest;
+use crate::ledger::new_ids::IDS_PER_PIECE;
 use crate::ledger::seen::Evicted;
 use crate::ledger::state::Ledger;
 use crate::model::time::UnixMillis;
@@ -51,6 +52,10 @@ impl Census {
         }
         for (&slice, ids) in &pending.ids {
             next.add_ids(slice, ids.len());
+        }
+        for (&slice, stored) in &pending.pieces {
+            let pieces: usize = stored.iter().map(|&(_, pieces)| usize::from(pieces)).sum();
+            next.add_ids(slice, pieces * IDS_PER_PIECE);
         }
         *self = next;
     }

@@ -69,13 +69,14 @@ pub fn each(
     Ok(())
 }
 
-/// Visits the first `limit` keys with `from <= key < to`, in order, holding a page of values at most.
+/// Visits the keys with `from <= key < to` in order, until `visit` took `limit` of them, which it says;
+/// holds a page of values at most.
 pub fn each_key(
     reader: &dyn Reader,
     from: &[u8],
     to: &[u8],
     limit: usize,
-    mut visit: impl FnMut(&[u8]),
+    mut visit: impl FnMut(&[u8]) -> bool,
 ) -> Result<(), StoreError> {
     let mut next = from.to_vec();
     let mut left = limit;
@@ -84,10 +85,7 @@ pub fn each_key(
         let Some((last, _)) = page.last() else { return Ok(()) };
         next.clone_from(last);
         next.push(0);
-        left -= page.len();
-        for (key, _) in &page {
-            visit(key);
-        }
+        left -= page.iter().filter(|(key, _)| visit(key)).count();
     }
     Ok(())
 }

@@ -17,15 +17,14 @@ use super::error::StoreError;
 use super::keys::{self, prefix};
 use super::pending::{Block, Blocks, Pending};
 use crate::ledger::amounts::Row;
-use crate::ledger::delta::{IdList, SeriesId};
+use crate::ledger::delta::SeriesId;
+use crate::ledger::new_ids::{IDS_PER_PIECE, IdList};
 use crate::ledger::rollup::{Bucket, Horizons, Level};
 use crate::ledger::signals::SignalRow;
 use crate::ledger::state::Ledger;
 use crate::model::time::UnixMillis;
 
-/// Ids in one stored chunk, eight bytes each: they must fit into the largest value.
-const IDS_PER_CHUNK: usize = 600;
-/// Chunks of forgotten ids that one batch deletes: a slice may have thousands, and sled holds on to
+/// Pieces of forgotten ids that one batch deletes: a slice may have thousands, and sled holds on to
 /// all that a batch deletes until it is applied.
 const IDS_DELETED_MAX: usize = 128;
 /// Fewest blocks of a level that one fold moves to a coarser one. A fold that writes many blocks
@@ -120,24 +119,32 @@ pub(super) fn rest(
     }
     alerts(pending, ledger, batch)?;
     ids(pending, ledger.number(), batch)?;
-    for key in &pending.journal_keys {
+    for key in pending.journal_keys.iter().chain(&pending.forgotten_pieces) {
         batch.delete(key.clone());
     }
     Ok(())
 }
 
-/// Returns how the next stored ids of forgotten slices are deleted, or nothing if there are none left.
+/// Returns how the next ids of forgotten slices are deleted that commits up to `folded` stored, or
+/// nothing if there are none left.
 ///
 /// They may go before the rest of a fold: until the journal ends, a restart learns from it that these
-/// slices are forgotten.
+/// slices are forgotten. What the journal's own commits stored goes with the journal: a restart reads it.
 pub(super) fn forgotten_ids(
     engine: &dyn Engine,
     pending: &Pending,
+    folded: u64,
 ) -> Result<Option<WriteBatch>, StoreError> {
     for evicted in &pending.evicted {
         let (from, to) = (keys::ids_from(evicted.from), keys::ids_from(evicted.to));
         let mut batch = WriteBatch::default();
-        each_key(engine, &from, &to, IDS_DELETED_MAX, |key| batch.delete(key.to_vec()))?;
+        each_key(engine, &from, &to, IDS_DELETED_MAX, |key| {
+            let is_folded = keys::ids_commit(key).is_some_and(|commit| commit <= folded);
+            if is_folded {
+                batch.delete(key.to_vec());
+            }
+            is_folded
+        })?;
         if !batch.0.is_empty() {
             return Ok(Some(batch));
         }
@@ -147,8 +154,8 @@ pub(super) fn forgotten_ids(
 
 fn ids(pending: &Pending, number: u64, batch: &mut WriteBatch) -> Result<(), StoreError> {
     for (slice, ids) in &pending.ids {
-        for (part, chunk) in (0..).zip(ids.chunks(IDS_PER_CHUNK)) {
-            codec::put(batch, keys::ids(*slice, number, part), &IdList(chunk.to_vec()))?;
+        for (part, chunk) in (keys::FOLDED_IDS..).zip(ids.chunks(IDS_PER_PIECE)) {
+            codec::put_ids(batch, keys::ids(*slice, number, part), &IdList(chunk.to_vec()))?;
         }
     }
     Ok(())
@@ -229,7 +236,10 @@ pub(super) fn compaction(
     // Calls in flight are kept as long as minutes are.
     let (from, to) = keys::inflight_range(UnixMillis(0), horizons.minutes_from);
     let deleted_max = COMPACTIONS_MIN.max(2 * inflight.len());
-    each_key(engine, &from, &to, deleted_max, |key| batch.delete(key.to_vec()))?;
+    each_key(engine, &from, &to, deleted_max, |key| {
+        batch.delete(key.to_vec());
+        true
+    })?;
     Ok(batch)
 }
 
@@ -251,6 +261,7 @@ fn compact<R: Additive>(
         let mut old_keys = Vec::new();
         each_key(engine, &first, &end, moves_max, |key| {
             old_keys.push(key.to_vec());
+            true
         })?;
         for key in old_keys {
             let parts = keys::rollup_parts(&key).ok_or_else(|| codec::misplaced(&key))?;

@@ -205,9 +205,19 @@ pub fn number_in_block(block: u32, place: u8) -> Option<u32> {
     block.checked_mul(SERIES_PER_BLOCK)?.checked_add(place)
 }
 
-/// Returns the key of one chunk of request ids.
+/// First part of the ids that a fold stores; below are those that its last commit stored by itself.
+pub const FOLDED_IDS: u16 = 1 << 15;
+
+/// Returns the key of one piece of request ids.
 pub fn ids(slice: UnixMillis, commit: u64, part: u16) -> Vec<u8> {
     key(prefix::IDS, &[&ordered(slice.0).to_be_bytes(), &commit.to_be_bytes(), &part.to_be_bytes()])
+}
+
+/// Returns the commit of a key of request ids.
+pub fn ids_commit(key: &[u8]) -> Option<u64> {
+    let (_, rest) = key.get(1..)?.split_first_chunk::<{ size_of::<i64>() }>()?;
+    let (commit, rest) = rest.split_first_chunk()?;
+    (rest.len() == size_of::<u16>()).then(|| u64::from_be_bytes(*commit))
 }
 
 /// Returns the first key of the ids of slices that start at or after `slice`.

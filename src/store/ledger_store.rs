@@ -20,8 +20,9 @@ use super::pending::{Blocks, Pending};
 use crate::ledger::alerts::{AlertChange, Deliveries};
 use crate::ledger::amounts::{Amounts, Row};
 use crate::ledger::counts::Counts;
-use crate::ledger::delta::{Delta, Grand, IdList, Ingest, SeriesId};
+use crate::ledger::delta::{Delta, Grand, Ingest, SeriesId};
 use crate::ledger::inflight::Inflight;
+use crate::ledger::new_ids::IdList;
 use crate::ledger::position::{LogId, LogPosition};
 use crate::ledger::rollup::{Bucket, Horizons, Level};
 use crate::ledger::signals::{SignalId, SignalRow, Tally};
@@ -34,8 +35,9 @@ use crate::model::time::{MINUTE_MS, UnixMillis};
 
 /// Version of the layout of keys and values. Versions of builds before the first release are refused: 1
 /// had no signals; 2 had no alerts, durations and cuts of hours, and did not say how many request ids
-/// and sources there are; 3 had no calls in flight, kinds of logs and costs that are not by token.
-pub const SCHEMA_VERSION: u32 = 4;
+/// and sources there are; 3 had no calls in flight, kinds of logs and costs that are not by token; 4 had
+/// all request ids of a commit in the journal.
+pub const SCHEMA_VERSION: u32 = 5;
 /// Largest part of a journal entry; with its checksum it must fit into the largest value.
 const JOURNAL_PART_BYTES: usize = 5_000;
 
@@ -44,6 +46,8 @@ pub struct LedgerStore {
     engine: Box<dyn Engine>,
     pending: Pending,
     identity: Identity,
+    /// Number of the last commit that is folded.
+    folded: u64,
     census: Census,
     shared: Arc<Shared>,
 }
@@ -87,6 +91,7 @@ impl LedgerStore {
             engine,
             pending: Pending::default(),
             identity: fresh,
+            folded: 0,
             census: Census::default(),
             shared: Arc::default(),
         };
@@ -124,11 +129,18 @@ impl LedgerStore {
         for (part, chunk) in (0..).zip(bytes.chunks(JOURNAL_PART_BYTES)) {
             let key = keys::journal(delta.number, part);
             written.push(key.clone());
-            codec::put_bytes(&mut batch, key, chunk.to_vec());
+            codec::put_bytes(&mut batch, key, chunk);
+        }
+        let mut id_bytes = 0;
+        for (slice, ids) in &delta.ids {
+            for (part, piece) in (0..keys::FOLDED_IDS).zip(ids.full()) {
+                codec::put_ids(&mut batch, keys::ids(*slice, delta.number, part), piece)?;
+                id_bytes += size_of_val(piece.0.as_slice());
+            }
         }
         self.engine.commit(batch)?;
         self.shared.committed(delta.number);
-        self.pending.absorb(delta, written, bytes.len());
+        self.pending.absorb(delta, written, bytes.len() + id_bytes);
         Ok(())
     }
 
@@ -148,8 +160,8 @@ impl LedgerStore {
         let shared = Arc::clone(&self.shared);
         let _nobody_reads = shared.fold();
         self.census.fold(&self.pending, ledger);
-        let Self { engine, pending, .. } = self;
-        while let Some(batch) = fold::forgotten_ids(&**engine, pending)? {
+        let Self { engine, pending, folded, .. } = self;
+        while let Some(batch) = fold::forgotten_ids(&**engine, pending, *folded)? {
             engine.commit(batch)?;
         }
         let mut parts = fold::parts(pending);
@@ -167,6 +179,7 @@ impl LedgerStore {
         batch.delete(keys::FOLDED.to_vec());
         codec::put(&mut batch, keys::META.to_vec(), &self.meta(ledger))?;
         self.engine.commit(batch)?;
+        self.folded = ledger.number();
         let folded = std::mem::take(&mut self.pending);
         let batch = fold::compaction(&*self.engine, ledger.horizons(), &folded)?;
         if batch.0.is_empty() { Ok(()) } else { self.engine.commit(batch) }
@@ -288,6 +301,7 @@ impl LedgerStore {
         })?;
         let meta: Meta = codec::get(keys::META, &meta)?;
         self.identity = meta.identity;
+        self.folded = meta.number;
         self.census = meta.census;
         let mut folded = Delta {
             number: meta.number,
@@ -346,6 +360,10 @@ impl LedgerStore {
         for slice in meta.slices {
             let (from, to) = (keys::ids_from(slice), keys::ids_from(slice.plus(1)));
             each(&*self.engine, &from, &to, |key, value| {
+                // What commits of the journal stored comes with them.
+                if keys::ids_commit(key).ok_or_else(|| misplaced(key))? > self.folded {
+                    return Ok(());
+                }
                 let ids: IdList = codec::get(key, value)?;
                 found.add_ids(slice, ids.0.len());
                 ledger.restore_ids(slice, &ids.0);
@@ -369,7 +387,7 @@ impl LedgerStore {
         each(&**engine, &first, &end, |key, value| {
             let (number, part) = keys::journal_parts(key).ok_or_else(|| misplaced(key))?;
             if part == 0 {
-                std::mem::take(&mut entry).replay(ledger, pending, from)?;
+                std::mem::take(&mut entry).replay(&**engine, ledger, pending, from)?;
                 entry.number = number;
             }
             if (number, part) != (entry.number, entry.next_part()) {
@@ -380,7 +398,7 @@ impl LedgerStore {
             entry.keys.push(key.to_vec());
             Ok(())
         })?;
-        entry.replay(ledger, pending, from)
+        entry.replay(&**engine, ledger, pending, from)
     }
 
     fn each_of<T: DeserializeOwned>(
@@ -410,6 +428,7 @@ impl JournalEntry {
 
     fn replay(
         self,
+        engine: &dyn Engine,
         ledger: &mut Ledger,
         pending: &mut Pending,
         from: SeriesId,
@@ -422,11 +441,40 @@ impl JournalEntry {
             let what = format!("commit {number} follows where {expected} was expected");
             return Err(StoreError::Corrupt { what });
         }
+        for (slice, ids) in &mut delta.ids {
+            ids.restore(pieces(engine, *slice, number, ids.pieces())?);
+        }
         delta.cells.retain(|cell| cell.series >= from);
         ledger.replay(&delta);
-        pending.absorb(&delta, keys, bytes.len());
+        let id_lists = delta.ids.iter().flat_map(|(_, ids)| ids.full());
+        let id_bytes: usize = id_lists.map(|list| size_of_val(list.0.as_slice())).sum();
+        pending.absorb(&delta, keys, bytes.len() + id_bytes);
         Ok(())
     }
+}
+
+/// Returns the pieces of the ids of `slice` that a commit stored beside its journal entry.
+fn pieces(
+    engine: &dyn Engine,
+    slice: UnixMillis,
+    commit: u64,
+    count: u32,
+) -> Result<Vec<IdList>, StoreError> {
+    let mut pieces = Vec::new();
+    let (from, to) = (keys::ids(slice, commit, 0), keys::ids(slice, commit, keys::FOLDED_IDS));
+    each(engine, &from, &to, |key, value| {
+        pieces.push(codec::get(key, value)?);
+        Ok(())
+    })?;
+    if pieces.len() as u64 == u64::from(count) {
+        return Ok(pieces);
+    }
+    let slice = slice.second_text();
+    let there = pieces.len();
+    let what = format!(
+        "commit {commit} has {there} pieces of request ids of {slice}, where {count} were committed"
+    );
+    Err(StoreError::Corrupt { what })
 }
 
 /// Tells whether the sums over all series and logs are those that were stored with the last commit.

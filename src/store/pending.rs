@@ -50,8 +50,13 @@ pub(super) struct Pending {
     pub(super) sources: BTreeSet<String>,
     pub(super) alerts: BTreeSet<AlertKey>,
     pub(super) notices: BTreeSet<u64>,
+    /// Ids that the journal holds.
     pub(super) ids: BTreeMap<UnixMillis, Vec<u64>>,
+    /// Ids that commits of the journal have stored beside it: commit and number of pieces, by slice.
+    pub(super) pieces: BTreeMap<UnixMillis, Vec<(u64, u16)>>,
     pub(super) evicted: Vec<Evicted>,
+    /// Keys of pieces that were forgotten after they were stored.
+    pub(super) forgotten_pieces: Vec<Vec<u8>>,
     pub(super) journal_keys: Vec<Vec<u8>>,
     rows: usize,
     inflight_seconds: usize,
@@ -107,10 +112,20 @@ impl Pending {
         }
         for evicted in &delta.evicted {
             self.ids.retain(|&slice, _| !evicted.holds(slice));
+            for (slice, stored) in self.pieces.extract_if(.., |slice, _| evicted.holds(*slice)) {
+                let parts = |(commit, pieces)| (0..pieces).map(move |part| (commit, part));
+                let keys = stored.into_iter().flat_map(parts);
+                self.forgotten_pieces
+                    .extend(keys.map(|(commit, part)| keys::ids(slice, commit, part)));
+            }
             self.evicted.push(*evicted);
         }
         for (slice, ids) in &delta.ids {
-            self.ids.entry(*slice).or_default().extend(&ids.0);
+            self.ids.entry(*slice).or_default().extend(ids.rest());
+            if ids.pieces() > 0 {
+                let pieces = u16::try_from(ids.pieces()).unwrap_or(u16::MAX);
+                self.pieces.entry(*slice).or_default().push((delta.number, pieces));
+            }
         }
         self.journal_keys.extend(journal_keys);
         self.journal_bytes += bytes;

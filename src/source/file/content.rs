@@ -10,6 +10,7 @@ use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
+use rustix::buffer::spare_capacity;
 
 /// Device and inode: what the operating system calls the same file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -128,24 +129,24 @@ impl Content {
     }
 }
 
+/// Reads into memory that nothing was written to: to fill it with zeros first takes a fifth as long as
+/// to read from the cache of the system.
 fn read_plain(file: &File, at: u64, wanted: usize, out: &mut Vec<u8>) -> io::Result<usize> {
     let start = out.len();
-    out.resize(start.saturating_add(wanted), 0);
-    let mut done = 0_usize;
+    out.reserve_exact(wanted);
     let result = loop {
-        let Some(rest) = out.get_mut(start.saturating_add(done)..) else { break Ok(done) };
-        if rest.is_empty() {
-            break Ok(done);
+        let done = out.len().saturating_sub(start);
+        if done >= wanted {
+            break Ok(());
         }
-        match file.read_at(rest, at.saturating_add(done as u64)) {
-            Ok(0) => break Ok(done),
-            Ok(read) => done = done.saturating_add(read),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => break Err(error),
+        match rustix::io::pread(file, spare_capacity(out), at.saturating_add(done as u64)) {
+            Ok(0) => break Ok(()),
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => break Err(error.into()),
         }
     };
-    out.truncate(start.saturating_add(done));
-    result
+    out.truncate(start.saturating_add(wanted));
+    result.map(|()| out.len().saturating_sub(start))
 }
 
 #[derive(Debug)]

@@ -23,14 +23,42 @@ fn commit(store: &mut LedgerStore, ledger: &mut Ledger, batch: &RatedBatch, now:
 fn a_commit_larger_than_one_value_is_read_back() {
     let disk = Disk::default();
     let (mut store, mut ledger) = open(&disk, UNCAPPED).unwrap();
-    let calls: Vec<Call> = (0..40_000).map(call).collect();
-    commit(&mut store, &mut ledger, &batch(1, 0, &calls, START), START);
-    assert!(disk.0.lock().unwrap().keys().filter(|key| key[0] == b'j').count() > 2);
+    let mut booking = ledger.open_booking(START);
+    for log in 0..400u16 {
+        let calls: Vec<Call> = (log * 100..(log + 1) * 100).map(call).collect();
+        ledger.book(&mut booking, &batch(log.into(), 0, &calls, START), START).unwrap();
+    }
+    let delta = ledger.close(booking);
+    store.commit(&delta).unwrap();
+    ledger.apply(&delta);
+    let parts = |letter| disk.0.lock().unwrap().keys().filter(|key| key[0] == letter).count();
+    assert!(parts(b'j') > 2, "{}", parts(b'j'));
+    assert!(parts(b'd') > 2, "{}", parts(b'd'));
     let (mut again, reopened) = open(&disk, UNCAPPED).unwrap();
     assert_eq!(all_of(&reopened), all_of(&ledger));
     again.fold(&reopened).unwrap();
     let (_, folded) = open(&disk, UNCAPPED).unwrap();
     assert_eq!(all_of(&folded), all_of(&ledger));
+}
+
+#[test]
+fn pieces_of_ids_that_are_forgotten_before_a_fold_go_with_the_journal() {
+    let disk = Disk::default();
+    let settings = Settings { ids_max: 6, ..SETTINGS };
+    let (mut store, mut ledger) = open(&disk, settings).unwrap();
+    let pieces = || disk.0.lock().unwrap().keys().filter(|key| key[0] == b'd').count();
+    let calls = |ids: std::ops::Range<u16>| ids.map(call).collect::<Vec<_>>();
+    commit(&mut store, &mut ledger, &batch(1, 0, &calls(0..4), START), START);
+    let later = START.plus(HOUR_MS);
+    commit(&mut store, &mut ledger, &batch(1, 41, &calls(4..10), later), later);
+    assert_eq!((ledger.seen().len(), pieces()), (6, 3));
+    let (_, reopened) = open(&disk, settings).unwrap();
+    assert_eq!(all_of(&reopened), all_of(&ledger));
+    store.fold(&ledger).unwrap();
+    assert_eq!(pieces(), 2);
+    let (_, folded) = open(&disk, settings).unwrap();
+    assert_eq!(all_of(&folded), all_of(&ledger));
+    assert_eq!(folded.seen().len(), 6);
 }
 
 #[test]
@@ -115,12 +143,16 @@ fn times_in_the_future_do_not_push_ids_out_of_the_window() {
 fn small_disk() -> (Disk, Ledger) {
     let disk = Disk::default();
     let (mut store, mut ledger) = open(&disk, SETTINGS).unwrap();
-    for (log, from, id) in [(1, 0, 1), (1, 11, 2), (2, 0, 3)] {
-        commit(&mut store, &mut ledger, &batch(log, from, &[call(id)], START), START);
-        if id == 2 {
+    // The last commit has so many ids that a piece of them is stored beside the journal.
+    for (log, from, ids) in [(1, 0, 1..2), (1, 11, 2..3), (2, 0, 3..7)] {
+        let calls: Vec<Call> = ids.map(call).collect();
+        commit(&mut store, &mut ledger, &batch(log, from, &calls, START), START);
+        if ledger.number() == 2 {
             store.fold(&ledger).unwrap();
         }
     }
+    let pieces = disk.0.lock().unwrap().keys().filter(|key| key[0] == b'd').count();
+    assert_eq!(pieces, 2);
     (disk, ledger)
 }
 
@@ -177,13 +209,13 @@ fn a_missing_key_is_noticed() {
 #[test]
 fn a_store_of_another_schema_is_refused() {
     let (disk, _) = small_disk();
-    disk.0.lock().unwrap().insert(vec![0], 5u32.to_be_bytes().to_vec());
+    disk.0.lock().unwrap().insert(vec![0], 6u32.to_be_bytes().to_vec());
     assert!(matches!(
         open(&disk, SETTINGS),
-        Err(StoreError::NewerSchema { found: 5, supported: 4 })
+        Err(StoreError::NewerSchema { found: 6, supported: 5 })
     ));
-    disk.0.lock().unwrap().insert(vec![0], 1u32.to_be_bytes().to_vec());
-    assert!(matches!(open(&disk, SETTINGS), Err(StoreError::OlderSchema { found: 1 })));
+    disk.0.lock().unwrap().insert(vec![0], 4u32.to_be_bytes().to_vec());
+    assert!(matches!(open(&disk, SETTINGS), Err(StoreError::OlderSchema { found: 4 })));
 }
 
 #[test]
@@ -214,10 +246,10 @@ fn rows_begin_at_from_and_end_before_to() {
         calls
     };
     for (from, to, found) in [
-        (0, 1, 3),
+        (0, 1, 6),
         (1, MINUTE_MS, 0),
         (-1, 0, 0),
-        (-1, MINUTE_MS, 3),
+        (-1, MINUTE_MS, 6),
         (5, -5, 0),
         (MINUTE_MS, 0, 0),
     ] {
