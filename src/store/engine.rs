@@ -1,6 +1,7 @@
 //! The seam between the ledger and an embedded database.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
 use super::error::StoreError;
 
@@ -11,10 +12,14 @@ pub struct WriteBatch(pub BTreeMap<Vec<u8>, Option<Vec<u8>>>);
 /// A key with its value.
 pub type Pair = (Vec<u8>, Vec<u8>);
 
+/// Takes a key and its value, and says whether to go on.
+pub type Visit<'v> = dyn FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>, StoreError> + 'v;
+
 /// Sorted keys and values that can be read.
 pub trait Reader: Send {
-    /// Returns the first `limit` pairs with `from <= key < to`, in order.
-    fn range(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Pair>, StoreError>;
+    /// Visits the pairs with `from <= key < to` in order, until `visit` says that it is enough or fails. What is
+    /// written meanwhile may be among them or not.
+    fn visit(&self, from: &[u8], to: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError>;
 }
 
 /// Sorted keys and values with atomic, durable commits.
@@ -46,31 +51,30 @@ impl WriteBatch {
     }
 }
 
-/// How many pairs [`each`] reads at a time: with values of at most 120 KiB, 8 MiB.
-const PAGE: usize = 64;
-
-/// Visits every pair with `from <= key < to`, in order, a page at a time.
+/// Visits every pair with `from <= key < to`, in order.
 pub fn each(
     reader: &dyn Reader,
     from: &[u8],
     to: &[u8],
     mut visit: impl FnMut(&[u8], &[u8]) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
-    let mut next = from.to_vec();
-    while next.as_slice() < to {
-        let page = reader.range(&next, to, PAGE)?;
-        let Some((last, _)) = page.last() else { return Ok(()) };
-        next.clone_from(last);
-        next.push(0);
-        for (key, value) in &page {
-            visit(key, value)?;
-        }
-    }
-    Ok(())
+    while_wanted(reader, from, to, |key, value| {
+        visit(key, value)?;
+        Ok(ControlFlow::Continue(()))
+    })
 }
 
-/// Visits the keys with `from <= key < to` in order, until `visit` took `limit` of them, which it says;
-/// holds a page of values at most.
+/// Visits pairs with `from <= key < to` in order, until `visit` says that it is enough.
+pub fn while_wanted(
+    reader: &dyn Reader,
+    from: &[u8],
+    to: &[u8],
+    mut visit: impl FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>, StoreError>,
+) -> Result<(), StoreError> {
+    if from < to { reader.visit(from, to, &mut visit) } else { Ok(()) }
+}
+
+/// Visits the keys with `from <= key < to` in order, until `visit` took `limit` of them, which it says.
 pub fn each_key(
     reader: &dyn Reader,
     from: &[u8],
@@ -78,14 +82,22 @@ pub fn each_key(
     limit: usize,
     mut visit: impl FnMut(&[u8]) -> bool,
 ) -> Result<(), StoreError> {
-    let mut next = from.to_vec();
     let mut left = limit;
-    while left > 0 && next.as_slice() < to {
-        let page = reader.range(&next, to, left.min(PAGE))?;
-        let Some((last, _)) = page.last() else { return Ok(()) };
-        next.clone_from(last);
-        next.push(0);
-        left -= page.iter().filter(|(key, _)| visit(key)).count();
-    }
-    Ok(())
+    while_wanted(reader, from, to, |key, _| {
+        if left == 0 {
+            return Ok(ControlFlow::Break(()));
+        }
+        left -= usize::from(visit(key));
+        Ok(ControlFlow::Continue(()))
+    })
+}
+
+/// Returns the first pair with `from <= key < to`.
+pub fn first_pair(reader: &dyn Reader, from: &[u8], to: &[u8]) -> Result<Option<Pair>, StoreError> {
+    let mut found = None;
+    while_wanted(reader, from, to, |key, value| {
+        found = Some((key.to_vec(), value.to_vec()));
+        Ok(ControlFlow::Break(()))
+    })?;
+    Ok(found)
 }

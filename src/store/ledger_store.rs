@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::census::Census;
 use super::codec::{self, misplaced};
-use super::engine::{Engine, WriteBatch, each};
+use super::engine::{Engine, WriteBatch, each, first_pair};
 use super::error::StoreError;
 use super::fold;
 use super::history::{History, Shared, each_piece, each_row};
@@ -258,7 +258,7 @@ impl LedgerStore {
     }
 
     fn create(&mut self) -> Result<(), StoreError> {
-        if !self.engine.range(&[], &[u8::MAX], 1)?.is_empty() {
+        if first_pair(&*self.engine, &[], &[u8::MAX])?.is_some() {
             let what = "it has no schema version, but other keys".to_owned();
             return Err(StoreError::Corrupt { what });
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use super::engine::{Engine, Pair, Reader, WriteBatch};
+use super::engine::{Engine, Pair, Reader, Visit, WriteBatch};
 use super::error::StoreError;
 
 /// What survives a crash.
@@ -42,13 +42,22 @@ impl MemoryEngine {
 }
 
 impl Reader for MemoryEngine {
-    fn range(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Pair>, StoreError> {
+    fn visit(&self, from: &[u8], to: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
         if self.poisoned {
             return Err(StoreError::Poisoned);
         }
-        let disk = self.disk.0.lock().unwrap();
-        let range = disk.range(from.to_vec()..to.to_vec());
-        Ok(range.take(limit).map(|(key, value)| (key.clone(), value.clone())).collect())
+        // A copy, so that who visits may look at the engine.
+        let range: Vec<Pair> = {
+            let disk = self.disk.0.lock().unwrap();
+            let range = disk.range(from.to_vec()..to.to_vec());
+            range.map(|(key, value)| (key.clone(), value.clone())).collect()
+        };
+        for (key, value) in range {
+            if visit(&key, &value)?.is_break() {
+                break;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -5,10 +5,11 @@
 //! commit only adds a journal entry, of which those up to the last durable one are read.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::{PoisonError, RwLockReadGuard};
 
 use super::codec::{self, misplaced};
-use super::engine::{Reader, each};
+use super::engine::{Reader, each, first_pair, while_wanted};
 use super::error::StoreError;
 use super::history::{Shared, each_row};
 use super::keys::{self, prefix};
@@ -114,17 +115,13 @@ impl<'h> Past<'h> {
         mut visit: impl FnMut(Bucket, SeriesId, &Used) -> bool,
     ) -> Result<(), StoreError> {
         let (from, to) = keys::rollup_range(prefix::ROLLUP, level, from, to);
-        let mut next = from.clone();
-        while next < to {
-            let page = self.reader.range(&next, &to, PAGE)?;
-            let Some((last, _)) = page.last() else { break };
-            next.clone_from(last);
-            next.push(0);
-            for (key, value) in &page {
-                if !skim(key, value, &mut visit)? {
-                    return Ok(());
-                }
-            }
+        let mut is_enough = false;
+        while_wanted(self.reader, &from, &to, |key, value| {
+            is_enough = !skim(key, value, &mut visit)?;
+            Ok(if is_enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        })?;
+        if is_enough {
+            return Ok(());
         }
         if from < to {
             for (key, block) in self.pending.blocks.range(from..to) {
@@ -139,15 +136,13 @@ impl<'h> Past<'h> {
         }
         Ok(())
     }
-}
 
-impl Past<'_> {
     /// Returns where the first of all rows starts; [`Level::Ever`] starts in 1970.
     pub fn oldest(&self) -> Result<Option<UnixMillis>, StoreError> {
         let mut oldest = None;
         for level in [Level::Ever, Level::Day, Level::Hour, Level::Minute] {
             let (from, to) = keys::rollup_range(prefix::ROLLUP, level, UnixMillis(0), LAST);
-            let stored = self.reader.range(&from, &to, 1)?.pop().map(|(key, _)| key);
+            let stored = first_pair(self.reader, &from, &to)?.map(|(key, _)| key);
             let pending = self.pending.blocks.range(from..to).next().map(|(key, _)| key.clone());
             for key in stored.into_iter().chain(pending) {
                 let (bucket, _) = keys::rollup_parts(&key).ok_or_else(|| misplaced(&key))?;
@@ -179,5 +174,5 @@ fn skim(
 fn one(reader: &dyn Reader, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
     let mut end = key.to_vec();
     end.push(0);
-    Ok(reader.range(key, &end, 1)?.pop().map(|(_, value)| value))
+    Ok(first_pair(reader, key, &end)?.map(|(_, value)| value))
 }

@@ -12,7 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::engine::{Engine, Pair, Reader, WriteBatch};
+use super::engine::{Engine, Reader, Visit, WriteBatch};
 use super::error::StoreError;
 
 /// Bytes of pages that sled may cache. What it drops stands in the cache of the system.
@@ -103,9 +103,9 @@ impl SledEngine {
 }
 
 impl Reader for SledEngine {
-    fn range(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Pair>, StoreError> {
+    fn visit(&self, from: &[u8], to: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
         self.refuse_if_poisoned()?;
-        range(&self.db, from, to, limit)
+        each_of(&self.db, from, to, visit)
     }
 }
 
@@ -115,16 +115,24 @@ struct SledReader {
 }
 
 impl Reader for SledReader {
-    fn range(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Pair>, StoreError> {
-        range(&self.db, from, to, limit)
+    fn visit(&self, from: &[u8], to: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
+        each_of(&self.db, from, to, visit)
     }
 }
 
-fn range(db: &::sled::Db, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Pair>, StoreError> {
-    guarded("read", || {
-        let pairs = db.range(from..to).take(limit);
-        pairs.map(|pair| pair.map(|(key, value)| (key.to_vec(), value.to_vec()))).collect()
-    })
+fn each_of(
+    db: &::sled::Db,
+    from: &[u8],
+    to: &[u8],
+    visit: &mut Visit<'_>,
+) -> Result<(), StoreError> {
+    let mut pairs = db.range(from..to);
+    while let Some((key, value)) = guarded("read", || pairs.next().transpose())? {
+        if visit(&key, &value)?.is_break() {
+            break;
+        }
+    }
+    Ok(())
 }
 
 impl Engine for SledEngine {
@@ -252,11 +260,21 @@ fn guarded<T>(
 
 #[cfg(test)]
 mod tests {
+    use super::super::engine::{Pair, each};
     use super::*;
     use std::process::Command;
 
     /// Set for the process that [`a_ledger_is_open_in_one_process_only`] starts.
     const OTHER_PROCESS: &str = "TOLLKEEPER_TEST_LOCKED_DIR";
+
+    fn pairs(engine: &SledEngine, from: &[u8], to: &[u8]) -> Result<Vec<Pair>, StoreError> {
+        let mut pairs = Vec::new();
+        each(engine, from, to, |key, value| {
+            pairs.push((key.to_vec(), value.to_vec()));
+            Ok(())
+        })?;
+        Ok(pairs)
+    }
 
     fn put(key: &[u8], value: &[u8]) -> WriteBatch {
         let mut batch = WriteBatch::default();
@@ -276,7 +294,7 @@ mod tests {
         drop(engine);
         let engine = SledEngine::open(&dir).unwrap();
         assert_eq!(engine.get(b"a").unwrap(), None);
-        assert_eq!(engine.range(b"", b"z", 9).unwrap(), [(b"b".to_vec(), b"2".to_vec())]);
+        assert_eq!(pairs(&engine, b"", b"z").unwrap(), [(b"b".to_vec(), b"2".to_vec())]);
         assert!(engine.bytes_on_disk() > 0);
     }
 
@@ -379,7 +397,7 @@ mod tests {
                     continue;
                 }
             };
-            if let Ok(pairs) = engine.range(&[], &[u8::MAX], 100) {
+            if let Ok(pairs) = pairs(&engine, &[], &[u8::MAX]) {
                 for (key, value) in pairs {
                     assert_eq!(value, vec![key[0]; 900], "part {part}");
                 }
