@@ -22,8 +22,6 @@ use crate::model::series::SeriesKey;
 use crate::model::time::{MINUTE_MS, UnixMillis};
 use crate::query::used::Used;
 
-/// How many blocks are read at a time: of some 2 KB each.
-const PAGE: usize = 256;
 /// Behind every row that has a date.
 const LAST: UnixMillis = UnixMillis(i64::MAX - MINUTE_MS);
 
