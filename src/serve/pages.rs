@@ -20,8 +20,10 @@ const OPENING: &str = "the ledger is being opened\n";
 
 pub(super) fn endpoints(_: &Asked) -> Pending {
     let mut page = "tollkeeper: what LLM calls cost and why they are throttled\n\n".to_owned();
-    for route in ROUTES.iter().filter(|route| !route.help.is_empty()) {
-        page.push_str(&format!("{:<14} {}\n", route.path, route.help));
+    let told = || ROUTES.iter().filter(|route| !route.help.is_empty());
+    let width = told().map(|route| route.path.len()).max().unwrap_or(0);
+    for route in told() {
+        page.push_str(&format!("{:<width$}  {}\n", route.path, route.help));
     }
     done(text(StatusCode::OK, page))
 }
