@@ -34,16 +34,21 @@ impl Pool {
     /// endpoints than Bedrock's runtime.
     pub fn of(key: &SeriesKey) -> Option<Self> {
         let is_shared = matches!(key.tier, Tier::Standard | Tier::Priority | Tier::Flex);
-        // What is left of an ARN has a slash in it; model ids have none.
-        let is_opaque = key.model == UNKNOWN || key.model == OTHER || key.model.contains('/');
-        if key.provider != PROVIDER_BEDROCK || !is_on_demand(key.route) || !is_shared || is_opaque {
+        if key.provider != PROVIDER_BEDROCK || !is_shared {
             return None;
         }
-        Some(Self {
-            account: key.account.clone(),
-            region: key.region.clone(),
-            model: without_context(&key.model).unwrap_or(&key.model).to_owned(),
-            route: key.route,
+        Self::on_demand(&key.account, &key.region, &key.model, key.route)
+    }
+
+    /// Returns the pool of calls of a model on a route; none for what [`Self::of`] has none for by these.
+    pub fn on_demand(account: &str, region: &str, model: &str, route: Route) -> Option<Self> {
+        // What is left of an ARN has a slash in it; model ids have none.
+        let is_opaque = model == UNKNOWN || model == OTHER || model.contains('/');
+        (is_on_demand(route) && !is_opaque).then(|| Self {
+            account: account.to_owned(),
+            region: region.to_owned(),
+            model: without_context(model).unwrap_or(model).to_owned(),
+            route,
         })
     }
 }

@@ -3,11 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use super::pool::{Pool, is_on_demand};
+use super::pool::Pool;
 use crate::model::names::{Route, names};
 use crate::model::signal::{Signal, SignalKey};
 use crate::model::time::UnixMillis;
-use crate::price::without_context;
 
 names! {
     /// Which log says how many calls were throttled.
@@ -49,13 +48,9 @@ impl CallSignal {
             key.values.get(place).map(String::as_str)
         };
         let (model, state) = (value("model")?.to_owned(), value(state)?);
-        let route = value("route").and_then(Route::from_name).filter(|route| is_on_demand(*route));
-        let pool = route.map(|route| Pool {
-            account: key.account.clone(),
-            region: key.region.clone(),
-            model: without_context(&model).unwrap_or(&model).to_owned(),
-            route,
-        });
+        let route = value("route").and_then(Route::from_name);
+        let pool =
+            route.and_then(|route| Pool::on_demand(&key.account, &key.region, &model, route));
         Some(Self { source, model, is_throttled: state == "throttled", pool })
     }
 }
@@ -99,6 +94,28 @@ impl Elsewhere {
 mod tests {
     use super::*;
     use crate::model::time::MINUTE_MS;
+
+    /// What the log of calls itself has no pool for has none here either.
+    #[test]
+    fn only_calls_of_known_models_have_a_pool() {
+        let pool = |model: &str, route: &str| {
+            let values = [model, route, "throttled"].map(str::to_owned).to_vec();
+            let (account, region) = ("1".to_owned(), "us-east-1".to_owned());
+            let signal = Signal::CloudWatchRequests;
+            CallSignal::of(&SignalKey { signal, account, region, values }).unwrap().pool
+        };
+        let found = pool("anthropic.claude-v2:1:200k", "in_region").unwrap();
+        assert_eq!(found.model, "anthropic.claude-v2:1");
+        for (model, route) in [
+            ("unknown", "in_region"),
+            ("other", "geo"),
+            ("application-inference-profile/a1", "geo"),
+            ("anthropic.claude-v2:1", "provisioned"),
+            ("anthropic.claude-v2:1", "unknown"),
+        ] {
+            assert_eq!(pool(model, route), None, "{model} {route}");
+        }
+    }
 
     /// `CloudTrail` and `CloudWatch` tell of the same calls.
     #[test]
