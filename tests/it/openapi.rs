@@ -3,22 +3,18 @@
 use jsonschema::Validator;
 use serde_json::{Value, json};
 
-use crate::quotas::{MODEL, last_minute, log};
+use crate::quotas::{config, last_minute, log};
 use crate::support::daemon::Daemon;
 use crate::support::json;
 use crate::support::work_dir::WorkDir;
 
 fn started(work: &WorkDir) -> Daemon {
     work.file("logs/bedrock.jsonl", log(last_minute()));
-    let config = work.file(
-        "tollkeeper.toml",
-        format!(
-            "listen = \"127.0.0.1:0\"\n[ledger]\ndir = \"ledger\"\n[[source]]\nname = \"bedrock\"\n\
-             include = [\"logs/*.jsonl\"]\n[[quota.limit]]\nmodel = \"{MODEL}\"\nroute = \"geo\"\n\
-             tokens_per_minute = 2000000\n[[budget]]\nname = \"small\"\nlimit_usd = 0.01\nperiod = \"day\"\n\
-             [[budget]]\nname = \"tokens\"\nlimit_tokens = 1000000\nperiod = \"month\"\nper = \"principal\"\n\
-             [[fixed_cost]]\nname = \"endpoint\"\nhourly_usd = 0.01\nfrom = \"2026-01-01\"\n"
-        ),
+    let config = config(
+        work,
+        "[[budget]]\nname = \"small\"\nlimit_usd = 0.01\nperiod = \"day\"\n\
+         [[budget]]\nname = \"tokens\"\nlimit_tokens = 1000000\nperiod = \"month\"\nper = \"principal\"\n\
+         [[fixed_cost]]\nname = \"endpoint\"\nhourly_usd = 0.01\nfrom = \"2026-01-01\"\n",
     );
     Daemon::start_with(&[config.as_os_str()])
 }

@@ -11,7 +11,7 @@ use crate::support::json;
 use crate::support::wait::{SOON, wait_until};
 use crate::support::work_dir::WorkDir;
 
-pub(crate) const MODEL: &str = "anthropic.claude-sonnet-4-5-20250929-v1:0";
+const MODEL: &str = "anthropic.claude-sonnet-4-5-20250929-v1:0";
 const MINUTE: i64 = 60;
 
 /// Seconds since 1970 of the start of the minute before the present one: it is over, and it is new.
@@ -76,13 +76,14 @@ pub(crate) fn log(at: i64) -> String {
     text + &line(at + MINUTE, 48, "chat", &answered(500, 100, Some(1_000), 2_000))
 }
 
-fn config(work: &WorkDir) -> PathBuf {
+/// Follows [`log`], with limits of its model and `more`.
+pub(crate) fn config(work: &WorkDir, more: &str) -> PathBuf {
     work.file(
         "tollkeeper.toml",
         format!(
             "listen = \"127.0.0.1:0\"\n[ledger]\ndir = \"ledger\"\n[[source]]\nname = \"bedrock\"\n\
              include = [\"logs/*.jsonl\"]\n[[quota.limit]]\nmodel = \"{MODEL}\"\nroute = \"geo\"\n\
-             tokens_per_minute = 2000000\nrequests_per_minute = 10000\n"
+             tokens_per_minute = 2000000\nrequests_per_minute = 10000\n{more}"
         ),
     )
 }
@@ -105,7 +106,7 @@ fn a_reservation_that_fills_the_quota_is_shown_and_explained_over_a_kill() {
     let work = WorkDir::new("quota");
     let minute = last_minute();
     work.file("logs/bedrock.jsonl", log(minute));
-    let file = config(&work);
+    let file = config(&work, "");
     let start = || Daemon::start_with(&[file.as_os_str()]);
     let labels = format!("model=\"{MODEL}\",route=\"geo\"");
     let of = |name: &str, more: &str| {
@@ -213,7 +214,7 @@ fn throttles_that_only_cloudwatch_tells_of_are_explained_and_alerted() {
     work.file("logs/bedrock.jsonl", calls);
     let metrics = metric(minute, "Invocations", 36) + &metric(minute, "InvocationThrottles", 12);
     work.file("logs/metrics.jsonl", metrics);
-    let file = config(&work);
+    let file = config(&work, "");
     let daemon = Daemon::start_with(&[file.as_os_str()]);
     let explained = "tollkeeper_throttled_requests_explained{";
     let page =

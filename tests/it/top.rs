@@ -5,7 +5,7 @@ use std::fs;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-use crate::quotas::{MODEL, last_minute, log};
+use crate::quotas::{config, last_minute, log};
 use crate::support::daemon::Daemon;
 use crate::support::tools;
 use crate::support::wait::{SOON, wait_until};
@@ -29,14 +29,7 @@ fn top_shows_spend_budgets_callers_and_throttles_until_a_key_is_pressed() {
     let Some(script) = tools::find("script", "top on a terminal") else { return };
     let work = WorkDir::new("top");
     work.file("logs/bedrock.jsonl", log(last_minute()));
-    let config = work.file(
-        "tollkeeper.toml",
-        format!(
-            "listen = \"127.0.0.1:0\"\n[ledger]\ndir = \"ledger\"\n[[source]]\nname = \"bedrock\"\n\
-             include = [\"logs/*.jsonl\"]\n[[quota.limit]]\nmodel = \"{MODEL}\"\nroute = \"geo\"\n\
-             tokens_per_minute = 2000000\n[[budget]]\nname = \"daily\"\nlimit_usd = 10\nperiod = \"day\"\n"
-        ),
-    );
+    let config = config(&work, "[[budget]]\nname = \"daily\"\nlimit_usd = 10\nperiod = \"day\"\n");
     let daemon = Daemon::start_with(&[config.as_os_str()]);
     daemon.wait_for("the throttles to be explained", |page| {
         page.text.contains("tollkeeper_throttled_requests_explained{")

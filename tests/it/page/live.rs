@@ -2,7 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::server::Events;
 use super::{SHOWN, amount, open};
@@ -19,22 +19,28 @@ fn append(log: &Path, id: u32) {
 }
 
 /// A config with an address that stays the same when the daemon starts again.
-fn config(work: &WorkDir, address: &str) -> std::path::PathBuf {
+fn config(work: &WorkDir, address: &str) -> PathBuf {
     work.file(
         "t.toml",
         format!("listen = \"{address}\"\n[ledger]\ndir = \"ledger\"\n[[source]]\nname = \"a\"\ninclude = [\"logs/*.log\"]\n"),
     )
 }
 
+/// A daemon that has counted one call of just now, and the log to append to.
+fn with_one_call(work: &WorkDir) -> (Daemon, PathBuf) {
+    work.folder("logs");
+    let log = work.join("logs/a.log");
+    append(&log, 1);
+    let daemon = Daemon::start_with(&[config(work, "127.0.0.1:0").as_os_str()]);
+    daemon.wait_for_requests(1);
+    (daemon, log)
+}
+
 #[test]
 fn a_line_that_is_appended_shows_up_without_loading_the_page_again() {
     let Some(browser) = Browser::start("a live page") else { return };
     let work = WorkDir::new("page-live");
-    work.folder("logs");
-    let log = work.join("logs/a.log");
-    append(&log, 1);
-    let daemon = Daemon::start_with(&[config(&work, "127.0.0.1:0").as_os_str()]);
-    daemon.wait_for_requests(1);
+    let (daemon, log) = with_one_call(&work);
     open(&browser, &daemon, "?range=1h");
     browser.wait("document.querySelector('#live').textContent === 'Live'");
     let before = amount(&browser, "#tiles");
@@ -55,11 +61,7 @@ fn a_line_that_is_appended_shows_up_without_loading_the_page_again() {
 fn a_daemon_that_is_gone_makes_the_page_stale_until_it_is_back() {
     let Some(browser) = Browser::start("a stale page") else { return };
     let work = WorkDir::new("page-stale");
-    work.folder("logs");
-    let log = work.join("logs/a.log");
-    append(&log, 1);
-    let daemon = Daemon::start_with(&[config(&work, "127.0.0.1:0").as_os_str()]);
-    daemon.wait_for_requests(1);
+    let (daemon, log) = with_one_call(&work);
     let address = daemon.address().unwrap();
     open(&browser, &daemon, "?range=1h");
     assert_eq!(browser.text("#stale"), "");
@@ -87,11 +89,7 @@ fn a_daemon_that_is_gone_makes_the_page_stale_until_it_is_back() {
 fn without_a_stream_the_page_asks_now_and_then() {
     let Some(browser) = Browser::start("a page without a stream") else { return };
     let work = WorkDir::new("page-polling");
-    work.folder("logs");
-    let log = work.join("logs/a.log");
-    append(&log, 1);
-    let daemon = Daemon::start_with(&[config(&work, "127.0.0.1:0").as_os_str()]);
-    daemon.wait_for_requests(1);
+    let (daemon, log) = with_one_call(&work);
     let mut taken: Vec<Events> = (0..64).map(|_| Events::open(&daemon, "")).collect();
     for stream in &mut taken {
         stream.next("retry: ").expect("a stream");
@@ -112,11 +110,7 @@ fn without_a_stream_the_page_asks_now_and_then() {
 fn nothing_is_asked_while_nobody_looks() {
     let Some(browser) = Browser::start("a page nobody looks at") else { return };
     let work = WorkDir::new("page-hidden");
-    work.folder("logs");
-    let log = work.join("logs/a.log");
-    append(&log, 1);
-    let daemon = Daemon::start_with(&[config(&work, "127.0.0.1:0").as_os_str()]);
-    daemon.wait_for_requests(1);
+    let (daemon, log) = with_one_call(&work);
     open(&browser, &daemon, "?range=1h");
     browser.wait("document.querySelector('#live').textContent === 'Live'");
     // Headless pages are never hidden, so the page is told that it is.
