@@ -169,7 +169,7 @@ fn open(dir: &Path) -> (LedgerStore, Ledger) {
 
 fn commit(store: &mut LedgerStore, ledger: &mut Ledger, batch: &RatedBatch, now: UnixMillis) {
     let mut booking = ledger.open_booking(now);
-    ledger.book(&mut booking, batch, now).unwrap();
+    ledger.book(&mut booking, batch, now, &store.stored_ids()).unwrap();
     let delta = ledger.close(booking);
     store.commit(&delta).unwrap();
     ledger.apply(&delta);

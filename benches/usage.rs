@@ -94,7 +94,7 @@ fn fill(dir: &Path, series: u32) -> LedgerStore {
 
 fn commit(store: &mut LedgerStore, ledger: &mut Ledger, batch: &RatedBatch, now: UnixMillis) {
     let mut booking = ledger.open_booking(now);
-    ledger.book(&mut booking, batch, now).unwrap();
+    ledger.book(&mut booking, batch, now, &store.stored_ids()).unwrap();
     let delta = ledger.close(booking);
     store.commit(&delta).unwrap();
     ledger.apply(&delta);

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use crate::charge::{Believed, Bytes, Calls, Item};
 use crate::ledger::batch::RatedBatch;
-use crate::ledger::booking::{BookError, Booking};
+use crate::ledger::booking::{BookError, Booking, StoredIds};
 use crate::ledger::state::Ledger;
 use crate::model::time::{HOUR_MS, MINUTE_MS, UnixMillis};
 
@@ -88,9 +88,10 @@ impl Charger {
         booking: &mut Booking,
         batch: &RatedBatch,
         now: UnixMillis,
+        stored: &StoredIds<'_>,
     ) -> Result<(), BookError> {
         if self.items.is_empty() {
-            return ledger.book(booking, batch, now);
+            return ledger.book(booking, batch, now, stored);
         }
         let source = &batch.source;
         let (bytes, newest) = ledger
@@ -99,7 +100,7 @@ impl Charger {
             .map_or_else(Default::default, |one| (one.bytes, one.newest));
         let bytes = Bytes::of(batch, bytes + booking.bytes_of(source), newest, now);
         let mut calls = Calls::new(&self.items, &batch.rated.groups, now.plus(AHEAD_MS));
-        ledger.book_seen(booking, batch, now, |entry, at| calls.see(entry, at))?;
+        ledger.book_seen(booking, batch, now, stored, |entry, at| calls.see(entry, at))?;
         self.witness = self.witness.max(calls.newest());
         for (item, at, usd) in calls.charges() {
             booking.charge(&item.key, at, usd);

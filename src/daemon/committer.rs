@@ -30,7 +30,7 @@ const PACE_IN_BACKLOG: Duration = Duration::from_millis(150);
 /// Records in one booking that tell a backlog from a trickle.
 const BACKLOG_RECORDS: u64 = 2_000;
 /// Records and cells that make a commit due at once; they bound its size.
-const RECORDS_MAX: u64 = 50_000;
+const RECORDS_MAX: u64 = 200_000;
 const CELLS_MAX: usize = 2_048;
 /// Longest time that commits wait in the journal.
 const FOLD_EVERY: Duration = Duration::from_secs(10);
@@ -209,7 +209,8 @@ impl Committer {
         let now = (self.now)();
         while let Some(batch) = self.early.remove(&self.next_number) {
             self.next_number += 1;
-            self.charger.book_batch(&mut self.books.ledger, booking, &batch, now)?;
+            let Books { store, ledger } = &mut self.books;
+            self.charger.book_batch(ledger, booking, &batch, now, &store.stored_ids())?;
         }
         Ok(())
     }

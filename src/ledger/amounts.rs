@@ -85,15 +85,20 @@ impl Amounts {
         self.output_tokens.merge(&other.output_tokens);
     }
 
+    /// Returns the tokens without a price, for whatever reason.
+    pub fn unpriced_by_class(&self) -> TokenCounts {
+        let mut unpriced = TokenCounts::default();
+        for ((class, _), count) in self.unpriced.iter() {
+            unpriced.set(class, unpriced.get(class) + count);
+        }
+        unpriced
+    }
+
     /// Returns what history keeps of these amounts.
     pub fn row(&self) -> Row {
         let mut outcomes = Counts::default();
         for ((_, outcome), count) in self.requests.iter() {
             outcomes.add(outcome, count);
-        }
-        let mut unpriced = TokenCounts::default();
-        for ((class, _), count) in self.unpriced.iter() {
-            unpriced.set(class, unpriced.get(class) + count);
         }
         let mut durations = Counts::default();
         for (place, &calls) in (0..).zip(&self.duration_ms.buckets) {
@@ -110,7 +115,7 @@ impl Amounts {
             charge: self.charge,
             reported_cost: self.reported_cost,
             reported_basis: self.reported_basis,
-            unpriced,
+            unpriced: self.unpriced_by_class(),
             empty_responses: self.empty_responses,
             retries: self.retries,
             retries_exhausted: self.retries_exhausted,

@@ -1,7 +1,8 @@
 //! Batches on their way into one commit. Filled by [`super::state::Ledger::book`], emptied by
 //! [`super::state::Ledger::close`]; it must never outlive a failed commit.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::error::Error;
 
 use super::alerts::AlertChange;
 use super::batch::RatedBatch;
@@ -17,6 +18,10 @@ use crate::model::series::SeriesKey;
 use crate::model::signal::SignalKey;
 use crate::model::span::SpanError;
 use crate::model::time::UnixMillis;
+
+/// Where committed request ids are: visits those of a slice in lists.
+pub type StoredIds<'s> =
+    dyn Fn(UnixMillis, &mut dyn FnMut(&[u64])) -> Result<(), Box<dyn Error + Send + Sync>> + 's;
 
 /// Batches that wait for their commit.
 #[derive(Debug, Default)]
@@ -37,9 +42,18 @@ pub struct Booking {
     pub(super) horizons: Horizons,
 }
 
-/// Why a batch can't be booked: whoever made it broke a rule, so nothing may be counted any more.
+/// Why a batch can't be booked. Nothing may be counted any more.
 #[derive(Debug, thiserror::Error)]
 pub enum BookError {
+    /// Committed request ids can't be read, so it can't be told whether calls were counted before.
+    #[error("can't tell whether calls of {} were counted before", slice.second_text())]
+    Stored {
+        /// Their slice.
+        slice: UnixMillis,
+        /// Why not.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
     /// A reader broke the order of a log.
     #[error("a piece of log {} (`{path}`) does not continue what is counted; stop and report this", log.0)]
     Order {
@@ -112,6 +126,27 @@ impl Booking {
     /// Adds changes of alerts, in order.
     pub fn change_alerts(&mut self, changes: Vec<AlertChange>) {
         self.alerts.extend(changes);
+    }
+
+    /// Returns which of the ids `wanted` are among those of `slices`, committed or booked here.
+    pub(super) fn find_ids(
+        &self,
+        wanted: &HashSet<u64>,
+        slices: &[UnixMillis],
+        stored: &StoredIds<'_>,
+    ) -> Result<HashSet<u64>, BookError> {
+        let mut found = HashSet::new();
+        for &slice in slices {
+            let mut look = |ids: &[u64]| {
+                found.extend(ids.iter().filter(|id| wanted.contains(id)));
+            };
+            stored(slice, &mut look).map_err(|source| BookError::Stored { slice, source })?;
+            if let Some(ids) = self.ids.get(&slice) {
+                look(ids.apart());
+                look(ids.listed());
+            }
+        }
+        Ok(found)
     }
 
     /// Drops the ids of slices that were forgotten after they were booked, so that the commit holds

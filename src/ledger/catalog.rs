@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+use super::batch::Group;
 use super::delta::{Delta, SeriesId};
 use super::state::Settings;
 use crate::model::names::{Capped, Route, Tier};
@@ -14,11 +15,17 @@ use crate::model::series::{ContextBand, OTHER, SeriesKey};
 /// up may be as long as a line, and the labels of one series have to fit into one stored value.
 pub(super) const LABEL_BYTES_MAX: usize = 256;
 
+/// Groups whose series is remembered. A group is made again when its prices change.
+const GROUPS_MAX: usize = 1 << 13;
+
 /// Every series by number and by labels.
 #[derive(Debug, Default)]
 pub(super) struct Catalog {
     keys: Vec<Arc<SeriesKey>>,
     ids: HashMap<Arc<SeriesKey>, SeriesId, foldhash::fast::FixedState>,
+    /// Series by address of the group, which each `Arc` keeps alive: labels are long, and each commit looks
+    /// for those of all that had calls.
+    by_group: HashMap<usize, (Arc<Group>, SeriesId), foldhash::fast::FixedState>,
     /// How many of them are no calls but items of the config, which no cap is about.
     items: usize,
     principals: HashSet<String>,
@@ -34,6 +41,29 @@ impl Catalog {
     /// Returns the labels of all series, in the order of their numbers.
     pub(super) fn keys(&self) -> &[Arc<SeriesKey>] {
         &self.keys
+    }
+
+    /// Does what [`Self::find`] does for the labels of a group.
+    pub(super) fn find_group(
+        &mut self,
+        group: &Arc<Group>,
+        limits: &Settings,
+        calls: u64,
+        delta: &mut Delta,
+    ) -> SeriesId {
+        let address = Arc::as_ptr(group).addr();
+        if let Some((_, id)) = self.by_group.get(&address) {
+            return *id;
+        }
+        let id = self.find(&group.series, limits, calls, delta);
+        // What a cap folds is counted each time.
+        if self.ids.contains_key(&group.series) {
+            if self.by_group.len() >= GROUPS_MAX {
+                self.by_group.clear();
+            }
+            self.by_group.insert(address, (Arc::clone(group), id));
+        }
+        id
     }
 
     /// Returns the series in which `calls` calls with the labels `wanted` are counted. A new series

@@ -40,7 +40,8 @@ struct Cell<B> {
 /// Sums of entries before they are priced.
 #[derive(Debug, Default)]
 struct Sums {
-    amounts: Amounts,
+    /// Apart, so that they stay where they are all the way into the store.
+    amounts: Box<Amounts>,
     /// Calls that used any token, which every assumption about prices concerns.
     with_tokens: u64,
     /// Calls with cache writes of unknown time to live.
@@ -134,7 +135,7 @@ impl<B: Copy + Eq + std::hash::Hash> Cells<B> {
     }
 
     /// Prices every cell and returns them in the order in which they were first seen.
-    pub fn finish(self) -> impl Iterator<Item = (Arc<Group>, B, Amounts, Inflight)> {
+    pub fn finish(self) -> impl Iterator<Item = (Arc<Group>, B, Box<Amounts>, Inflight)> {
         let groups = self.groups;
         self.list.into_iter().filter_map(move |cell| {
             let group = groups.get(usize::try_from(cell.group).ok()?)?;
@@ -196,7 +197,7 @@ impl Sums {
         add_tokens(&mut self.claimed, entry);
     }
 
-    fn priced(self, group: &Group) -> Amounts {
+    fn priced(self, group: &Group) -> Box<Amounts> {
         let mut amounts = self.amounts;
         let charge = group.card.charge(&amounts.tokens);
         amounts.cost = charge.cost;

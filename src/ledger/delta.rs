@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::alerts::{AlertChange, Alerts};
-use super::amounts::{Amounts, Row};
+use super::amounts::Amounts;
 use super::counts::Counts;
 use super::inflight::Inflight;
 use super::new_ids::NewIds;
@@ -30,7 +30,7 @@ pub struct Cell {
     /// The bucket of event time.
     pub bucket: Bucket,
     /// What is added.
-    pub amounts: Amounts,
+    pub amounts: Box<Amounts>,
     /// When its calls were open; nothing but in buckets of a minute.
     pub inflight: Inflight,
 }
@@ -132,14 +132,14 @@ pub struct Grand {
 }
 
 impl Grand {
-    /// Adds a row.
-    pub fn add(&mut self, row: &Row) {
-        self.requests += row.outcomes.total();
-        self.tokens += &row.tokens;
-        self.unpriced += &row.unpriced;
-        self.cost += row.cost.0.iter().copied().sum();
-        self.charge += row.charge;
-        self.reported_cost += row.reported_cost;
+    /// Adds what was summed for a series.
+    pub fn add(&mut self, amounts: &Amounts) {
+        self.requests += amounts.requests.total();
+        self.tokens += &amounts.tokens;
+        self.unpriced += &amounts.unpriced_by_class();
+        self.cost += amounts.cost.0.iter().copied().sum();
+        self.charge += amounts.charge;
+        self.reported_cost += amounts.reported_cost;
     }
 
     /// Adds sums of signals.

@@ -1,14 +1,15 @@
-//! The tables behind [`super::seen`]: which ids are known, and the slot of each, in 8 bytes and half
-//! a megabyte.
+//! The tables behind [`super::seen`]: which ids may be known and in which slots, in five and a half bytes
+//! each and a megabyte or two.
 //!
-//! Nearly all ids lie *settled*, by slot: without gaps, in runs of those that share their upper 12
-//! bits. Slot and run tell these, so the other 48 bits fit into six bytes. A slot is forgotten at
-//! once and whole, and new ids move none but those of their own slot. They gather in a small open
-//! table and are merged when there are many, in place: growth never holds the ids twice. Nearly
-//! all ids that are looked for are new, which a filter tells in one look. It must never drop an id
-//! that it was not told to drop.
+//! New ids gather in a small open table, whole. When there are many they are merged into the *settled*
+//! ones, of which only the upper 40 bits are kept: twelve by the run in which an id stands, the others
+//! beside its slot in four bytes. So a settled id is known once in some hundred thousand new ones that
+//! get so far, and who asks reads the ids of the slot again where it matters. Nearly all ids that are
+//! looked for are new, which a filter tells in one look. It must never drop an id that it was not told to
+//! drop, and growth must never hold the ids twice.
 
 use std::hint::black_box;
+use std::ops::Range;
 
 use super::id_filter::Filter;
 
@@ -20,14 +21,32 @@ const SLOT_MASK: u64 = (1 << SLOT_BITS) - 1;
 /// Upper bits of an entry, which its run tells.
 const RUN_BITS: u32 = 12;
 const RUNS: usize = 1 << RUN_BITS;
-/// Bits below those in [`Ids::middle`].
-const MIDDLE_SHIFT: u32 = SLOT_BITS + u16::BITS;
+/// Bits of an entry below those that settled ids keep.
+pub(super) const DROPPED_BITS: u32 = u64::BITS - RUN_BITS - (u32::BITS - SLOT_BITS);
 /// A merge visits every run, so it waits for this many new ids (few in tests, which have few) …
 const FRESH_MIN: usize = if cfg!(test) { 500 } else { 44_000 };
-/// … and for one new id to so many of the largest slot, each of which it moves.
+/// … and for one new id to so many settled ones, each of which it moves.
 const SETTLED_PER_FRESH: usize = 32;
 /// Places of the smallest open table.
 const PLACES_MIN: usize = 1 << 13;
+
+/// Slots in which an id may be, one bit each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct SlotSet(u16);
+
+impl SlotSet {
+    pub(super) fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    pub(super) fn holds(self, slot: u8) -> bool {
+        self.0 >> slot & 1 == 1
+    }
+
+    pub(super) fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
 
 /// Ids, each with a slot.
 #[derive(Debug)]
@@ -40,31 +59,35 @@ pub(super) struct IdTable {
 
 impl IdTable {
     pub(super) fn new() -> Self {
-        let filter = Filter::for_ids(0);
-        Self { settled: Settled::new(), fresh: Fresh::new(PLACES_MIN), filter }
+        Self { settled: Settled::new(), fresh: Fresh::new(PLACES_MIN), filter: Filter::new() }
     }
 
     /// Merges the new ids into the settled ones if they are many.
     pub(super) fn settle(&mut self) {
-        let largest = self.settled.slots.iter().map(Ids::len).max().unwrap_or(0);
-        if self.fresh.used >= FRESH_MIN.max(largest / SETTLED_PER_FRESH) {
+        let due = FRESH_MIN.max(self.settled.tags.len() / SETTLED_PER_FRESH).min(ENTRIES_MAX);
+        if self.fresh.entries.len() >= due {
             self.settled.merge(&self.fresh);
             self.fresh.empty();
         }
     }
 
-    /// Tells whether `id` may be in here; if not, it certainly is not. Also brings what [`Self::add`] reads
-    /// into the processor's cache: each search waits for memory, but many of these wait at the same
-    /// time.
+    /// Brings what [`Self::may_hold`] and [`Self::add`] read of `id` into the processor's cache. Each search
+    /// waits for memory, but of something as short as this many wait at the same time.
+    #[inline]
+    pub(super) fn touch(&self, id: u64) {
+        black_box(self.fresh.places.get(home(id, self.fresh.places.len())).copied());
+        self.filter.touch(id);
+    }
+
+    /// Tells whether `id` may be in here; if not, it certainly is not.
     #[inline]
     pub(super) fn may_hold(&self, id: u64) -> bool {
-        black_box(self.fresh.places.get(home(id, self.fresh.places.len())).copied());
         self.filter.may_hold(id)
     }
 
-    /// Tells whether `id` is among the settled ids.
-    pub(super) fn is_settled(&self, id: u64) -> bool {
-        self.settled.holds(id)
+    /// Returns the slots that may have `id` among the settled ids.
+    pub(super) fn slots_of(&self, id: u64) -> SlotSet {
+        if self.settled.may_hold(id) { self.settled.slots_of(id) } else { SlotSet::default() }
     }
 
     /// Tells whether `id` was added since the last merge.
@@ -87,13 +110,10 @@ impl IdTable {
     /// Makes a filter that holds nothing of what was dropped.
     #[cold]
     fn renew_filter(&mut self) {
-        let settled: usize = self.settled.slots.iter().map(Ids::len).sum();
-        // Two of them would be the most that all this ever takes.
-        self.filter = Filter::for_ids(0);
-        self.filter = Filter::for_ids(settled + self.fresh.used);
         let filter = &mut self.filter;
+        filter.begin_anew(self.settled.tags.len() + self.fresh.entries.len());
         self.settled.each(|entry| filter.note(entry));
-        self.fresh.entries().for_each(|entry| filter.note(entry));
+        self.fresh.entries.iter().for_each(|&entry| filter.note(entry));
     }
 
     /// Drops all ids of a slot.
@@ -104,153 +124,101 @@ impl IdTable {
 
     /// Returns the bytes that the tables hold.
     pub(super) fn bytes(&self) -> usize {
-        let places = self.fresh.places.capacity() * size_of::<u64>();
-        self.settled.bytes() + places + self.filter.bytes()
+        let Fresh { entries, places, .. } = &self.fresh;
+        let fresh = entries.capacity() * size_of::<u64>() + places.capacity() * size_of::<u32>();
+        self.settled.bytes() + fresh + self.filter.bytes()
     }
 }
 
-/// Ids without gaps, by slot and in runs. Within a run they are in no order: a search compares them
+/// The upper bits of ids without gaps, in runs. Within a run they are in no order: a search compares them
 /// all, many at a time, which takes fewer steps that a processor can't foresee than one that halves.
 #[derive(Debug)]
 struct Settled {
-    /// Where each run of each slot starts, and where the last one ends. Those of all slots stand side by
-    /// side, since a search asks all of them.
-    starts: Vec<[u32; SLOTS]>,
-    slots: [Ids; SLOTS],
-}
-
-/// The ids of one slot.
-#[derive(Debug, Default)]
-struct Ids {
-    /// The 32 bits of each id below those of its run.
-    middle: Vec<u32>,
-    /// The lowest 16 bits of each id.
-    low: Vec<u16>,
-}
-
-impl Ids {
-    fn len(&self) -> usize {
-        self.middle.len()
-    }
-
-    /// Makes room. The table is only ever as large as the most ids that were in it at once.
-    fn grow(&mut self, added: usize) {
-        let len = self.len() + added;
-        self.middle.reserve_exact(added);
-        self.middle.resize(len, 0);
-        self.low.reserve_exact(added);
-        self.low.resize(len, 0);
-    }
-
-    fn shift(&mut self, (from, to): (usize, usize), start: usize) {
-        self.middle.copy_within(from..to, start);
-        self.low.copy_within(from..to, start);
-    }
+    /// Where each run starts, and where the last one ends.
+    starts: Vec<u32>,
+    /// The bits of an id below those of its run, and its slot in the lowest.
+    tags: Vec<u32>,
+    /// How many there are of each slot.
+    by_slot: [usize; SLOTS],
 }
 
 impl Settled {
     fn new() -> Self {
-        Self { starts: vec![[0; SLOTS]; RUNS + 1], slots: Default::default() }
+        Self { starts: vec![0; RUNS + 1], tags: Vec::new(), by_slot: [0; SLOTS] }
     }
 
     fn bytes(&self) -> usize {
-        let of_ids = |ids: &Ids| {
-            ids.middle.capacity() * size_of::<u32>() + ids.low.capacity() * size_of::<u16>()
-        };
-        let starts = self.starts.capacity() * size_of::<[u32; SLOTS]>();
-        starts + self.slots.iter().map(of_ids).sum::<usize>()
+        (self.starts.capacity() + self.tags.capacity()) * size_of::<u32>()
     }
 
-    fn bounds(&self, run: usize, slot: usize) -> (usize, usize) {
-        let start = |run: usize| {
-            let starts = self.starts.get(run).and_then(|starts| starts.get(slot));
-            starts.map_or(0, |&start| start as usize)
-        };
-        (start(run), start(run + 1))
+    fn start(&self, run: usize) -> usize {
+        self.starts.get(run).map_or(0, |&start| start as usize)
     }
 
-    /// Visits the ids, as entries of the slot 0.
+    fn run(&self, run: usize) -> &[u32] {
+        self.tags.get(self.start(run)..self.start(run + 1)).unwrap_or(&[])
+    }
+
+    /// Visits the ids as entries, as far as their bits are kept.
     fn each(&self, mut visit: impl FnMut(u64)) {
-        for (slot, ids) in self.slots.iter().enumerate().filter(|(_, ids)| ids.len() > 0) {
-            for run in 0..RUNS {
-                let (from, to) = self.bounds(run, slot);
-                let upper = (run as u64) << (u64::BITS - RUN_BITS);
-                let (middle, low) = (ids.middle.get(from..to), ids.low.get(from..to));
-                for (&middle, &low) in middle.unwrap_or(&[]).iter().zip(low.unwrap_or(&[])) {
-                    visit(upper | u64::from(middle) << MIDDLE_SHIFT | u64::from(low) << SLOT_BITS);
-                }
+        for run in 0..RUNS {
+            let upper = (run as u64) << (u64::BITS - RUN_BITS);
+            for &tag in self.run(run) {
+                visit(upper | u64::from(tag & !TAG_SLOT) << (DROPPED_BITS - SLOT_BITS));
             }
         }
     }
 
-    fn holds(&self, id: u64) -> bool {
-        let run = run_of(id);
-        let (Some(starts), Some(ends)) = (self.starts.get(run), self.starts.get(run + 1)) else {
-            return false;
-        };
-        let wanted = middle_bits(id);
-        let mut matches = 0;
-        for ((ids, &from), &to) in self.slots.iter().zip(starts).zip(ends) {
-            let middle = ids.middle.get(from as usize..to as usize).unwrap_or(&[]);
-            // Never stops early, so that it is compiled to compare many at a time.
-            matches |= middle.iter().fold(0, |all, &bits| all | u32::from(bits == wanted));
-        }
-        matches != 0 && self.holds_one_of(id)
+    fn may_hold(&self, id: u64) -> bool {
+        let wanted = tag_of(id) & !TAG_SLOT;
+        // Never stops early, so that it is compiled to compare many at a time.
+        let is_there = |there, &tag: &u32| there | u32::from(tag & !TAG_SLOT == wanted);
+        self.run(run_of(id)).iter().fold(0, is_there) != 0
     }
 
     #[cold]
-    fn holds_one_of(&self, id: u64) -> bool {
-        let wanted = (middle_bits(id), low_bits(id));
-        self.slots.iter().enumerate().any(|(slot, ids)| {
-            let (from, to) = self.bounds(run_of(id), slot);
-            let (middle, low) = (ids.middle.get(from..to), ids.low.get(from..to));
-            let mut both = middle.unwrap_or(&[]).iter().zip(low.unwrap_or(&[]));
-            both.any(|(&middle, &low)| (middle, low) == wanted)
-        })
+    fn slots_of(&self, id: u64) -> SlotSet {
+        let wanted = tag_of(id) & !TAG_SLOT;
+        let found = self.run(run_of(id)).iter().filter(|&&tag| tag & !TAG_SLOT == wanted);
+        SlotSet(found.fold(0, |slots, tag| slots | 1 << (tag & TAG_SLOT)))
     }
 
-    /// Adds entries that are not in here, each at the end of its run.
+    /// Adds entries, each at the end of its run.
     fn merge(&mut self, fresh: &Fresh) {
-        let mut added = vec![[0u32; SLOTS]; RUNS];
-        for entry in fresh.entries() {
-            let run = added.get_mut(run_of(entry));
-            if let Some(added) = run.and_then(|run| run.get_mut(slot_of(entry))) {
+        let mut free = vec![0u32; RUNS];
+        for &entry in &fresh.entries {
+            if let Some(added) = free.get_mut(run_of(entry)) {
                 *added += 1;
             }
         }
-        for (slot, &sum) in fresh.by_slot.iter().enumerate().filter(|&(_, &sum)| sum > 0) {
-            self.make_room(slot, sum, &mut added);
-        }
-        for entry in fresh.entries() {
-            let slot = slot_of(entry);
-            let free = added.get_mut(run_of(entry)).and_then(|run| run.get_mut(slot));
-            let (Some(free), Some(ids)) = (free, self.slots.get_mut(slot)) else { continue };
-            let place = *free as usize;
-            *free += 1;
-            if let (Some(middle), Some(low)) = (ids.middle.get_mut(place), ids.low.get_mut(place)) {
-                (*middle, *low) = (middle_bits(entry), low_bits(entry));
+        self.make_room(fresh.entries.len(), &mut free);
+        for &entry in &fresh.entries {
+            let Some(free) = free.get_mut(run_of(entry)) else { continue };
+            if let Some(tag) = self.tags.get_mut(*free as usize) {
+                *tag = tag_of(entry);
+                *free += 1;
             }
+        }
+        for (settled, fresh) in self.by_slot.iter_mut().zip(fresh.by_slot) {
+            *settled += fresh;
         }
     }
 
-    /// Moves the ids of a slot apart, so that `sum` more fit between them: as many as `added` says for
-    /// each run, whose next free place that becomes.
-    fn make_room(&mut self, slot: usize, sum: usize, added: &mut [[u32; SLOTS]]) {
-        let Some(mut end) = self.slots.get(slot).map(|ids| ids.len() + sum) else { return };
-        if let Some(ids) = self.slots.get_mut(slot) {
-            ids.grow(sum);
-        }
+    /// Moves the ids apart, so that `sum` more fit between them: as many as `added` says for each run,
+    /// whose next free place that becomes.
+    fn make_room(&mut self, sum: usize, added: &mut [u32]) {
+        let mut end = self.tags.len() + sum;
+        // The table is only ever as large as the most ids that were in it at once.
+        self.tags.reserve_exact(sum);
+        self.tags.resize(end, 0);
         // From the last run to the first, so that none is overwritten before it is moved.
         for (run, added) in added.iter_mut().enumerate().rev() {
-            let (from, to) = self.bounds(run, slot);
-            let Some(added) = added.get_mut(slot) else { continue };
+            let (from, to) = (self.start(run), self.start(run + 1));
             let free = end - *added as usize;
             let start = free - (to - from);
-            if let Some(ids) = self.slots.get_mut(slot) {
-                ids.shift((from, to), start);
-            }
+            self.tags.copy_within(from..to, start);
             *added = place(free);
-            if let Some(next) = self.starts.get_mut(run + 1).and_then(|run| run.get_mut(slot)) {
+            if let Some(next) = self.starts.get_mut(run + 1) {
                 *next = place(end);
             }
             end = start;
@@ -259,11 +227,43 @@ impl Settled {
 
     /// Drops all ids of a slot.
     fn remove(&mut self, slot: usize) {
-        let Some(ids) = self.slots.get_mut(slot) else { return };
-        if ids.len() > 0 {
-            *ids = Ids::default();
-            self.starts.iter_mut().filter_map(|run| run.get_mut(slot)).for_each(|start| *start = 0);
+        if self.by_slot.get_mut(slot).map_or(0, std::mem::take) == 0 {
+            return;
         }
+        let (mut from, mut kept) = (0, 0);
+        for run in 0..RUNS {
+            let to = self.start(run + 1);
+            kept = self.keep_others(slot, from..to, kept);
+            from = to;
+            if let Some(end) = self.starts.get_mut(run + 1) {
+                *end = place(kept);
+            }
+        }
+        self.tags.truncate(kept);
+    }
+
+    /// Moves the ids of a run that are not of a slot down to `into`. Returns where they end.
+    fn keep_others(&mut self, slot: usize, run: Range<usize>, into: usize) -> usize {
+        let is_kept = |tag: u32| (tag & TAG_SLOT) as usize != slot;
+        let tags = self.tags.get(run.clone()).unwrap_or(&[]);
+        // A slot that is forgotten is mostly the oldest, whose ids came first.
+        let first = tags.iter().position(|&tag| is_kept(tag)).unwrap_or(tags.len());
+        let rest = run.start + first..run.end;
+        let others = tags.iter().skip(first).fold(0, |sum, &tag| sum + u32::from(!is_kept(tag)));
+        if others == 0 {
+            self.tags.copy_within(rest.clone(), into);
+            return into + rest.len();
+        }
+        let mut kept = into;
+        for place in rest {
+            let tag = self.tags.get(place).copied().unwrap_or(0);
+            // Always written, so that there is nothing to foresee.
+            if let Some(place) = self.tags.get_mut(kept) {
+                *place = tag;
+            }
+            kept += usize::from(is_kept(tag));
+        }
+        kept
     }
 }
 
@@ -281,94 +281,108 @@ fn run_of(entry: u64) -> usize {
     usize::try_from(entry >> (u64::BITS - RUN_BITS)).unwrap_or(0)
 }
 
+/// The bits of a tag that name the slot.
+const TAG_SLOT: u32 = (1 << SLOT_BITS) - 1;
+
 #[expect(clippy::cast_possible_truncation, reason = "the upper bits are those of the run")]
-fn middle_bits(entry: u64) -> u32 {
-    (entry >> MIDDLE_SHIFT) as u32
+fn tag_of(entry: u64) -> u32 {
+    (entry >> (DROPPED_BITS - SLOT_BITS)) as u32 & !TAG_SLOT | (entry & SLOT_MASK) as u32
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "the upper bits are stored elsewhere")]
-fn low_bits(entry: u64) -> u16 {
-    (entry >> SLOT_BITS) as u16
-}
-
-/// An open-addressing table of entries; 0 is an empty place.
+/// Entries in the order in which they came, and an open-addressing table that finds them.
 #[derive(Debug)]
 struct Fresh {
-    places: Vec<u64>,
-    used: usize,
+    entries: Vec<u64>,
+    /// Place of an entry behind 1, and above that some bits of its id; 0 where there is none. So most
+    /// searches look at no other entry, and this half as large as a table of entries.
+    places: Vec<u32>,
     /// How many entries there are of each slot.
     by_slot: [usize; SLOTS],
 }
 
+/// Bits of a place that say which entry it is: more than ever wait for a merge.
+const ENTRY_BITS: u32 = 20;
+const ENTRY_MASK: u32 = (1 << ENTRY_BITS) - 1;
+const ENTRIES_MAX: usize = 1 << (ENTRY_BITS - 1);
+
 impl Fresh {
     fn new(places: usize) -> Self {
-        Self { places: vec![0; places], used: 0, by_slot: [0; SLOTS] }
-    }
-
-    fn entries(&self) -> impl Iterator<Item = u64> {
-        self.places.iter().copied().filter(|&entry| entry != 0)
+        Self { entries: Vec::new(), places: vec![0; places], by_slot: [0; SLOTS] }
     }
 
     /// Drops everything. The memory stays: fresh memory costs more than to clear it.
     fn empty(&mut self) {
+        self.entries.clear();
         self.places.fill(0);
-        self.used = 0;
         self.by_slot = [0; SLOTS];
     }
 
     /// Drops the entries of a slot. A slice that is forgotten is mostly so old that it has none.
     fn remove(&mut self, slot: usize) {
-        if self.by_slot.get(slot).is_none_or(|&entries| entries == 0) {
-            return;
-        }
-        let kept: Vec<u64> = self.entries().filter(|&entry| slot_of(entry) != slot).collect();
-        self.empty();
-        for entry in kept {
-            self.add(entry);
+        if self.by_slot.get(slot).is_some_and(|&entries| entries > 0) {
+            let mut kept = std::mem::take(&mut self.entries);
+            kept.retain(|&entry| slot_of(entry) != slot);
+            self.empty();
+            for entry in kept {
+                self.add(entry);
+            }
         }
     }
 
-    /// Returns where an id is, or the empty place where it belongs.
+    /// Returns where an id is found, or the empty place where that belongs.
     fn find(&self, id: u64) -> Result<usize, usize> {
-        let mut place = home(id, self.places.len());
+        let (mut place, wanted) = (home(id, self.places.len()), mark_of(id));
         loop {
             match self.places.get(place) {
                 Some(0) => return Err(place),
-                Some(entry) if entry >> SLOT_BITS == id >> SLOT_BITS => return Ok(place),
+                Some(&found) if found & !ENTRY_MASK == wanted && self.is(found, id) => {
+                    return Ok(place);
+                }
                 Some(_) => place += 1,
                 None => place = 0,
             }
         }
     }
 
+    fn is(&self, found: u32, id: u64) -> bool {
+        let entry = self.entries.get((found & ENTRY_MASK) as usize - 1);
+        entry.is_some_and(|entry| entry >> SLOT_BITS == id >> SLOT_BITS)
+    }
+
     fn add(&mut self, entry: u64) -> bool {
         // A quarter always stays empty, so that a search ends soon.
-        if self.used * 4 >= self.places.len() * 3 {
-            *self = self.grown();
+        if self.entries.len() * 4 >= self.places.len() * 3 {
+            self.grow();
         }
-        let Err(place) = self.find(entry) else { return false };
-        if let Some(place) = self.places.get_mut(place) {
-            *place = entry;
-            self.used += 1;
-            if let Some(entries) = self.by_slot.get_mut(slot_of(entry)) {
-                *entries += 1;
-            }
+        let Err(free) = self.find(entry) else { return false };
+        self.entries.push(entry);
+        if let Some(free) = self.places.get_mut(free) {
+            *free = mark_of(entry) | place(self.entries.len());
+        }
+        if let Some(entries) = self.by_slot.get_mut(slot_of(entry)) {
+            *entries += 1;
         }
         true
     }
 
-    /// Returns a table with the same entries and twice the places.
-    fn grown(&self) -> Self {
+    /// Makes twice the places for the same entries.
+    fn grow(&mut self) {
         let mut table = Self::new(self.places.len() * 2);
-        for entry in self.entries() {
+        for &entry in &self.entries {
             table.add(entry);
         }
-        table
+        *self = table;
     }
 }
 
-/// Returns the first place to look for `id`: the id scaled to the table.
+/// Returns the bits of an id that stand beside its place.
+#[expect(clippy::cast_possible_truncation, reason = "these bits are as good as others")]
+fn mark_of(id: u64) -> u32 {
+    (id as u32) << (ENTRY_BITS - SLOT_BITS) & !ENTRY_MASK
+}
+
+/// Returns the first place to look for `id`: its upper half scaled to the table, which is far smaller.
 fn home(id: u64, places: usize) -> usize {
-    let scaled = (u128::from(id) * places as u128) >> u64::BITS;
+    let scaled = (id >> u32::BITS) * places as u64 >> u32::BITS;
     usize::try_from(scaled).unwrap_or(0)
 }

@@ -9,11 +9,10 @@ use std::sync::Arc;
 
 use super::batch::{Entry, Group, Observation, OutputLimit, Rated, SignalEntry};
 use super::combination::{Combination, RECENT};
-use super::seen::told_by;
+use super::record_ids::RecordIds;
 use super::signals::label;
 use crate::decode::frame::{Part, Unit, is_leftover, parts, units};
 use crate::decode::{Decoder, Invocation, Item, Refused, SignalRecord, is_blank};
-use crate::model::hash::seeded_hash;
 use crate::model::log_format::LogFormat;
 use crate::model::model_ref::ModelRef;
 use crate::model::names::{LineResult, Outcome, RecordKind, Reject, Route};
@@ -67,7 +66,7 @@ struct Rater {
     recent: Box<[Option<usize>; RECENT]>,
     /// Bytes of the combination being looked up.
     key: Vec<u8>,
-    id_text: Vec<u8>,
+    ids: RecordIds,
     batch: u64,
 }
 
@@ -149,12 +148,12 @@ impl Meter {
         let decoder = Decoder::with_formats(&rules.attributes, &rules.formats);
         let decoder = if rules.plain { decoder.made_plain() } else { decoder };
         let rater = Rater {
+            ids: RecordIds::new(rules.seed),
             rules,
             combinations: HashMap::default(),
             resolved: Vec::new(),
             recent: Box::new([None; RECENT]),
             key: Vec::new(),
-            id_text: Vec::new(),
             batch: 0,
         };
         Self { decoder, rater, entries_expected: 0 }
@@ -273,7 +272,7 @@ impl Rater {
         let context = ContextBand::of_input(invocation.tokens.total_input());
         let index = self.combination(&Combination::of(invocation, context), invocation);
         let (id, has_shared_id) =
-            if self.rules.ids { self.id(invocation, event_id) } else { (None, false) };
+            if self.rules.ids { self.ids.of_call(invocation, event_id) } else { (None, false) };
         if let Some(resolved) = self.resolved.get_mut(index) {
             resolved.refresh(&self.rules, invocation.at);
             let place = resolved.place_in(self.batch, rated);
@@ -308,39 +307,6 @@ impl Rater {
             *recent = Some(index);
         }
         index
-    }
-
-    /// Returns the keyed hash of what tells a record from all others: its request id, or else the id
-    /// of the event that held it. Also whether other kinds of log name the call alike.
-    fn id(&mut self, invocation: &Invocation<'_>, event_id: Option<&str>) -> (Option<u64>, bool) {
-        self.id_text.clear();
-        if let Some(request_id) = invocation.request_id.as_deref() {
-            // Of several calls in one record no other log names a single one by this id.
-            if is_uuid(request_id) && invocation.part == 0 {
-                // No account begins with this.
-                self.id_text.push(2);
-                self.id_text.extend_from_slice(request_id.as_bytes());
-                let id = seeded_hash(&self.id_text, self.rules.seed);
-                let is_application = invocation.kind == RecordKind::Application;
-                return (Some(told_by(id, is_application)), true);
-            }
-            for part in [invocation.account.as_deref(), invocation.region.as_deref()] {
-                self.id_text.extend_from_slice(part.unwrap_or(UNKNOWN).as_bytes());
-                self.id_text.push(0);
-            }
-            self.id_text.extend_from_slice(request_id.as_bytes());
-        } else {
-            // No account or region begins with a NUL.
-            let Some(event_id) = event_id else { return (None, false) };
-            self.id_text.push(0);
-            self.id_text.extend_from_slice(event_id.as_bytes());
-        }
-        if invocation.part > 0 {
-            // No id has this byte, which no UTF-8 has.
-            self.id_text.push(0xFF);
-            self.id_text.extend_from_slice(&invocation.part.to_le_bytes());
-        }
-        (Some(seeded_hash(&self.id_text, self.rules.seed)), false)
     }
 }
 
@@ -384,19 +350,7 @@ impl Rater {
             Observation { key, count: measurement.count, value: measurement.value }
         });
         let observations = observations.collect();
-        self.id_text.clear();
-        if let Some(id) = record.id.as_deref() {
-            // No account begins so: ids of signals never meet those of calls.
-            self.id_text.extend_from_slice(&[1, record.kind as u8]);
-            for part in [&account, &region, id] {
-                self.id_text.extend_from_slice(part.as_bytes());
-                self.id_text.push(0);
-            }
-        } else if let Some(event_id) = event_id {
-            self.id_text.push(0);
-            self.id_text.extend_from_slice(event_id.as_bytes());
-        }
-        let id = (!self.id_text.is_empty()).then(|| seeded_hash(&self.id_text, self.rules.seed));
+        let id = self.ids.of_signal(record, &account, &region, event_id);
         SignalEntry { kind: record.kind, at: record.at, id, observations }
     }
 }
@@ -430,16 +384,6 @@ impl Rated {
             self.examples.push((reject, offset));
         }
     }
-}
-
-/// Tells whether an id has the form of those that AWS gives to requests, which are unique by
-/// themselves.
-fn is_uuid(id: &str) -> bool {
-    let is_in_place = |(place, byte): (usize, u8)| match place {
-        8 | 13 | 18 | 23 => byte == b'-',
-        _ => byte.is_ascii_hexdigit(),
-    };
-    id.len() == 36 && id.bytes().enumerate().all(is_in_place)
 }
 
 fn resolve(rules: &Rules, invocation: &Invocation<'_>, context: ContextBand) -> Group {

@@ -1,64 +1,56 @@
-//! Request ids on their way to the store: those that one commit adds to one slice, in the pieces in
-//! which they are stored. It must never hold ids of two slices.
+//! Request ids on their way to the store: those that one commit adds to one slice. It must never hold ids
+//! of two slices.
 
 use serde::{Deserialize, Serialize};
 
-/// Ids in one stored piece, eight bytes each: they must fit into the largest value. Tests have few
-/// ids, and pieces all the same.
-pub const IDS_PER_PIECE: usize = if cfg!(test) { 3 } else { 600 };
+/// So many ids of one slice are stored apart from the journal. Tests have few ids, and both ways all
+/// the same.
+const APART_MIN: usize = if cfg!(test) { 3 } else { 600 };
 
 /// Request ids, eight bytes each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct IdList(pub Vec<u64>);
 
-/// The ids that one commit adds to one slice. Full pieces are stored under keys of their own at once,
-/// since most of what a commit holds in a backlog is ids, and the journal is written to be deleted.
-/// The rest waits in the journal until it is enough for a piece.
+/// The ids that one commit adds to one slice. Many are stored at once where they stay, since most of what
+/// a commit holds in a backlog is ids, and the journal is written to be deleted. Few wait in the
+/// journal for the next fold.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewIds {
-    /// How many full pieces there are; all that the journal says of them.
-    pieces: u32,
+    count: u64,
+    /// All of them, if they are stored apart; not in the journal.
     #[serde(skip)]
-    full: Vec<IdList>,
-    rest: IdList,
+    apart: Vec<u64>,
+    /// All of them, if they are not.
+    listed: IdList,
 }
 
 impl NewIds {
     /// Adds an id.
     pub fn push(&mut self, id: u64) {
-        if self.rest.0.is_empty() {
-            self.rest.0.reserve_exact(IDS_PER_PIECE);
+        self.count += 1;
+        if !self.apart.is_empty() {
+            self.apart.push(id);
+            return;
         }
-        self.rest.0.push(id);
-        if self.rest.0.len() == IDS_PER_PIECE {
-            self.full.push(std::mem::take(&mut self.rest));
-            self.pieces += 1;
+        self.listed.0.push(id);
+        if self.listed.0.len() == APART_MIN {
+            self.apart = std::mem::take(&mut self.listed.0);
         }
     }
 
-    /// Returns how many full pieces there are, whether they are at hand or not.
-    pub fn pieces(&self) -> u32 {
-        self.pieces
+    /// Returns how many ids there are, whether they are at hand or not.
+    pub fn count(&self) -> u64 {
+        self.count
     }
 
-    /// Returns the full pieces. There are none behind what was read from a journal.
-    pub fn full(&self) -> &[IdList] {
-        &self.full
+    /// Returns the ids that are stored apart. There are none behind what was read from a journal.
+    pub fn apart(&self) -> &[u64] {
+        &self.apart
     }
 
-    /// Returns what is left over by the full pieces.
-    pub fn rest(&self) -> &[u64] {
-        &self.rest.0
-    }
-
-    /// Gives the full pieces to what was read from a journal.
-    pub fn restore(&mut self, full: Vec<IdList>) {
-        self.full = full;
-    }
-
-    /// Iterates over the ids in pieces.
-    pub fn lists(&self) -> impl Iterator<Item = &[u64]> {
-        self.full.iter().chain(std::iter::once(&self.rest)).map(|list| list.0.as_slice())
+    /// Returns the ids that the journal holds.
+    pub fn listed(&self) -> &[u64] {
+        &self.listed.0
     }
 }
 

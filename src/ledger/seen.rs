@@ -1,4 +1,4 @@
-//! Which request ids were counted lately: deduplication in 8 bytes an id.
+//! Which request ids were counted lately: deduplication in six bytes an id.
 //!
 //! A duplicate carries the same event time as the original or one close to it, so ids are kept by
 //! *slice* of event time and forgotten slice by slice. An id is 60 bits of a keyed hash beside the 4
@@ -10,16 +10,16 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-// As many slices are kept at once as there are slots: those of the window, and spare ones for late
-// records.
-use super::id_table::{IdTable, SLOT_BITS, SLOTS};
+use super::id_table::{DROPPED_BITS, IdTable, SLOT_BITS, SLOTS, SlotSet};
 use crate::model::time::UnixMillis;
 
-/// Slices that one window is divided into; with one more the window is covered at any time.
+/// Slices that one window is divided into; with one more the window is covered at any time. As many slices
+/// are kept at once as there are slots, the spare ones for late records.
 const SLICES_PER_WINDOW: i64 = 12;
 
-/// The bit of an id that tells who told of the call: the service's log or an application's.
-const TELLER_BIT: u64 = 1 << SLOT_BITS;
+/// The bit of an id that tells who told of the call: the service's log or an application's. The tables
+/// keep it.
+const TELLER_BIT: u64 = 1 << DROPPED_BITS;
 
 /// Returns the id of a call that several logs name alike, as a service's or an application's log
 /// tells of it: the two differ in one bit, so each leads to the other.
@@ -73,6 +73,16 @@ struct Slot {
     touched: u64,
 }
 
+/// What [`SeenIds::look_up`] found. The tables keep less of an id than is stored, so what may be known is
+/// certain only once it was found among the ids of these slices.
+#[derive(Clone, Debug)]
+pub struct Guess {
+    /// Whether each id may be known.
+    pub may_be_known: Vec<bool>,
+    /// The slices that these may be of.
+    pub slices: Vec<UnixMillis>,
+}
+
 /// What [`SeenIds::insert`] found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Seen {
@@ -109,25 +119,30 @@ impl SeenIds {
         at.floor(self.slice_ms)
     }
 
-    /// Tells for each of `ids` whether it is known, but for those inserted after the last call of
-    /// this: what [`Self::insert`] wants to know about the ids of one batch, asked for all of them
-    /// at once because memory answers many questions as fast as one.
-    pub fn look_up(&mut self, ids: impl Iterator<Item = Option<u64>> + Clone) -> Vec<bool> {
+    /// Tells of each of `ids` whether it may be known, but for those inserted after the last call of this:
+    /// what [`Self::insert`] wants to know about the ids of one batch, asked for all of them at once
+    /// because memory answers many questions as fast as one.
+    pub fn look_up(&mut self, ids: impl Iterator<Item = Option<u64>> + Clone) -> Guess {
         self.table.settle();
-        let mut known: Vec<bool> =
-            ids.clone().map(|id| id.is_some_and(|id| self.table.may_hold(entry(id)))).collect();
-        for (id, is_known) in ids.zip(&mut known) {
-            // Few ids come so far but those that are known.
-            *is_known = *is_known && id.is_some_and(|id| self.table.is_settled(entry(id)));
+        ids.clone().flatten().for_each(|id| self.table.touch(as_kept(id)));
+        let may_hold = |id| self.table.may_hold(as_kept(id));
+        let mut may_be_known: Vec<bool> = ids.clone().map(|id| id.is_some_and(may_hold)).collect();
+        let mut slots = SlotSet::default();
+        // Few ids come so far but those that are known.
+        for (id, may_be_known) in ids.zip(&mut may_be_known).filter(|(_, may_be)| **may_be) {
+            let found = id.map_or(SlotSet::default(), |id| self.table.slots_of(as_kept(id)));
+            *may_be_known = !found.is_empty();
+            slots = slots.with(found);
         }
-        known
+        let slices = self.live.iter().filter(|&(_, &slot)| slots.holds(slot));
+        Guess { may_be_known, slices: slices.map(|(&slice, _)| slice).collect() }
     }
 
-    /// Keeps the keyed hash `id` of a record made at `at` if it is new. `is_known` is what
-    /// [`Self::look_up`] said of it, with no other call of that in between. `newest` is the latest
-    /// event time seen; it tells which slices are out of the window.
+    /// Keeps the keyed hash `id` of a record made at `at` if it is new. `is_known` is what is certain after
+    /// [`Self::look_up`], with no other call of that in between. `newest` is the latest event time seen; it
+    /// tells which slices are out of the window.
     pub fn insert(&mut self, id: u64, is_known: bool, at: UnixMillis, newest: UnixMillis) -> Seen {
-        let id = entry(id);
+        let id = as_kept(id);
         if is_known {
             return Seen::Duplicate;
         }
@@ -150,7 +165,15 @@ impl SeenIds {
 
     /// Tells whether `id` was inserted since the last call of [`Self::look_up`].
     pub fn is_fresh(&self, id: u64) -> bool {
-        self.table.is_fresh(entry(id))
+        self.table.is_fresh(as_kept(id))
+    }
+
+    /// Keeps ids of a slice that were kept before a restart, all of which are different.
+    pub fn restore(&mut self, slice: UnixMillis, ids: &[u64], newest: UnixMillis) {
+        self.table.settle();
+        for &id in ids {
+            self.insert(id, false, slice, newest);
+        }
     }
 
     /// Tells whether a record made at `at` is older than the window, so that a duplicate of it may
@@ -167,14 +190,6 @@ impl SeenIds {
     /// Returns the slices forgotten since the last call.
     pub fn take_evicted(&mut self) -> Vec<Evicted> {
         std::mem::take(&mut self.evicted)
-    }
-
-    /// Forgets what a stored commit forgot.
-    pub fn forget(&mut self, evicted: Evicted) {
-        let starts: Vec<_> = self.live.range(evicted.from..).map(|(&slice, _)| slice).collect();
-        for slice in starts.into_iter().filter(|&slice| evicted.holds(slice)) {
-            self.remove(slice);
-        }
     }
 
     /// Returns the slices that hold ids, the one that grew longest ago first.
@@ -265,9 +280,9 @@ impl SeenIds {
     }
 }
 
-/// Returns a hash as the tables know it, with room for the slot. 0 means an empty place there, so
-/// the one id that would look like it moves aside.
-fn entry(id: u64) -> u64 {
+/// Returns a hash as it is kept and stored, with room for the slot. 0 means an empty place in the tables,
+/// so the one id that would look like it moves aside.
+pub(super) fn as_kept(id: u64) -> u64 {
     (id & (u64::MAX << SLOT_BITS)).max(1 << SLOT_BITS)
 }
 
@@ -283,59 +298,95 @@ mod tests {
         seeded_hash(&number.to_be_bytes(), 7)
     }
 
-    /// Inserts an id as a batch of its own.
-    fn insert(seen: &mut SeenIds, id: u64, at: UnixMillis, newest: UnixMillis) -> Seen {
-        let known = seen.look_up(std::iter::once(Some(id)));
-        seen.insert(id, known[0], at, newest)
+    /// The set, and beside it what a store holds, by slice.
+    struct Kept {
+        seen: SeenIds,
+        stored: BTreeMap<UnixMillis, HashSet<u64>>,
+    }
+
+    impl Kept {
+        fn new(window_ms: i64, ids_max: usize) -> Self {
+            Self { seen: SeenIds::new(window_ms, ids_max), stored: BTreeMap::new() }
+        }
+
+        /// Tells which ids are known, after a look at the slices of the guess and no others.
+        fn known(&mut self, ids: impl Iterator<Item = u64> + Clone) -> Vec<bool> {
+            let Guess { may_be_known, slices } = self.seen.look_up(ids.clone().map(Some));
+            let stored = |id| slices.iter().any(|slice| self.stored[slice].contains(&as_kept(id)));
+            may_be_known.into_iter().zip(ids).map(|(may_be, id)| may_be && stored(id)).collect()
+        }
+
+        fn insert_known(
+            &mut self,
+            id: u64,
+            is_known: bool,
+            at: UnixMillis,
+            newest: UnixMillis,
+        ) -> Seen {
+            let found = self.seen.insert(id, is_known, at, newest);
+            for evicted in self.seen.take_evicted() {
+                self.stored.retain(|&slice, _| !evicted.holds(slice));
+            }
+            if let Seen::New { id, slice } = found {
+                self.stored.entry(slice).or_default().insert(id);
+            }
+            found
+        }
+
+        /// Inserts an id as a batch of its own.
+        fn insert(&mut self, id: u64, at: UnixMillis, newest: UnixMillis) -> Seen {
+            let known = self.known(std::iter::once(id));
+            self.insert_known(id, known[0], at, newest)
+        }
     }
 
     #[test]
     fn an_id_is_kept_for_the_window_and_forgotten_after_it() {
-        let mut seen = SeenIds::new(6 * HOUR_MS, 1_000_000);
+        let mut seen = Kept::new(6 * HOUR_MS, 1_000_000);
         let at = UnixMillis(1_000 * HOUR_MS);
-        assert!(matches!(insert(&mut seen, id(1), at, at), Seen::New { .. }));
+        assert!(matches!(seen.insert(id(1), at, at), Seen::New { .. }));
         let later = at.plus(6 * HOUR_MS);
         for minute in 0..360 {
             let now = at.plus(minute * 60_000);
             assert!(matches!(
-                insert(&mut seen, id(1_000 + minute.unsigned_abs()), now, now),
+                seen.insert(id(1_000 + minute.unsigned_abs()), now, now),
                 Seen::New { .. }
             ));
         }
-        assert_eq!(insert(&mut seen, id(1), later, later), Seen::Duplicate);
+        assert_eq!(seen.insert(id(1), later, later), Seen::Duplicate);
         for minute in 360..900 {
             let now = at.plus(minute * 60_000);
             assert!(matches!(
-                insert(&mut seen, id(1_000 + minute.unsigned_abs()), now, now),
+                seen.insert(id(1_000 + minute.unsigned_abs()), now, now),
                 Seen::New { .. }
             ));
         }
         let now = at.plus(15 * HOUR_MS);
-        assert!(matches!(insert(&mut seen, id(1), at, now), Seen::New { .. }));
-        assert!(seen.is_late(at, now));
-        assert!(!seen.take_evicted().is_empty());
+        assert!(matches!(seen.insert(id(1), at, now), Seen::New { .. }));
+        assert!(seen.seen.is_late(at, now));
+        assert!(!seen.stored.contains_key(&later));
     }
 
     /// The open table takes up to a megabyte; the rest grows by a thirtieth, in place.
     #[test]
-    fn an_id_takes_eight_bytes() {
-        let mut seen = SeenIds::new(6 * HOUR_MS, 10_000_000);
+    fn an_id_takes_six_bytes() {
+        let mut seen = Kept::new(6 * HOUR_MS, 10_000_000);
         let at = UnixMillis(1_000 * HOUR_MS);
         for batch in 0..1_200u64 {
             let ids = (batch * 1_000..(batch + 1) * 1_000).map(id);
-            let known = seen.look_up(ids.clone().map(Some));
+            let known = seen.known(ids.clone());
             for (id, is_known) in ids.zip(known) {
-                seen.insert(id, is_known, at, at);
+                seen.insert_known(id, is_known, at, at);
             }
-            let (bytes, ids) = (seen.table_bytes(), seen.len());
-            assert!(bytes <= 1_500_000 + 8 * ids, "{bytes} bytes for {ids} ids");
+            let (bytes, ids) = (seen.seen.table_bytes(), seen.seen.len());
+            assert!(bytes <= 1_500_000 + 6 * ids, "{bytes} bytes for {ids} ids");
         }
-        assert_eq!(seen.len(), 1_200_000);
+        assert_eq!(seen.seen.len(), 1_200_000);
     }
 
     #[test]
     fn every_id_is_known_again_however_many_there_are() {
-        let mut seen = SeenIds::new(6 * HOUR_MS, 10_000_000);
+        let mut seen = Kept::new(6 * HOUR_MS, 10_000_000);
         let at = UnixMillis(1_000 * HOUR_MS);
         let batches: Vec<Vec<u64>> =
             (0..400u64).map(|batch| (0..500).map(|one| id(batch * 500 + one)).collect()).collect();
@@ -343,31 +394,31 @@ mod tests {
             let all = batches.iter().take(number + 1).flatten().copied();
             for id in batch {
                 // Once for itself and once more in its own batch.
-                let known = seen.look_up(std::iter::once(Some(*id)));
+                let known = seen.known(std::iter::once(*id));
                 assert_eq!(known, [false]);
-                assert!(matches!(seen.insert(*id, false, at, at), Seen::New { .. }));
-                assert_eq!(seen.insert(*id, false, at, at), Seen::Duplicate);
+                assert!(matches!(seen.insert_known(*id, false, at, at), Seen::New { .. }));
+                assert_eq!(seen.insert_known(*id, false, at, at), Seen::Duplicate);
             }
             if number % 40 == 39 {
                 for id in all {
-                    assert_eq!(insert(&mut seen, id, at, at), Seen::Duplicate);
+                    assert_eq!(seen.insert(id, at, at), Seen::Duplicate);
                 }
             }
         }
-        assert_eq!(seen.len(), 200_000);
+        assert_eq!(seen.seen.len(), 200_000);
     }
 
     #[test]
     fn the_cap_forgets_the_slice_touched_longest_ago() {
-        let mut seen = SeenIds::new(6 * HOUR_MS, 100);
+        let mut seen = Kept::new(6 * HOUR_MS, 100);
         let at = UnixMillis(1_000 * HOUR_MS);
         for number in 0..300u64 {
             let at = at.plus(i64::try_from(number).unwrap() * 60_000);
-            insert(&mut seen, id(number), at, at);
+            seen.insert(id(number), at, at);
         }
-        assert!(seen.len() <= 100);
+        assert!(seen.seen.len() <= 100);
         let last = at.plus(299 * 60_000);
-        assert_eq!(insert(&mut seen, id(299), last, last), Seen::Duplicate);
+        assert_eq!(seen.insert(id(299), last, last), Seen::Duplicate);
     }
 
     proptest! {
@@ -375,15 +426,15 @@ mod tests {
         fn it_agrees_with_a_plain_set_inside_the_window(
             numbers in prop::collection::vec((0u64..9_000, 0i64..360), 0..20_000)
         ) {
-            let mut seen = SeenIds::new(6 * HOUR_MS, 1_000_000);
+            let mut seen = Kept::new(6 * HOUR_MS, 1_000_000);
             let mut plain = HashSet::new();
             let start = UnixMillis(50_000 * HOUR_MS);
             let newest = start.plus(6 * HOUR_MS);
             for (number, minute) in numbers {
-                let found = insert(&mut seen, id(number), start.plus(minute * 60_000), newest);
+                let found = seen.insert(id(number), start.plus(minute * 60_000), newest);
                 prop_assert_eq!(matches!(found, Seen::New { .. }), plain.insert(number));
             }
-            prop_assert_eq!(seen.len(), plain.len());
+            prop_assert_eq!(seen.seen.len(), plain.len());
         }
 
         /// Times anywhere in two days take more slices than there are, and ids more than there may be.
@@ -391,27 +442,45 @@ mod tests {
         fn it_agrees_with_plain_sets_by_slice_while_slices_are_forgotten(
             calls in prop::collection::vec((0u64..4_000, 0i64..2_880), 0..12_000)
         ) {
-            let mut seen = SeenIds::new(6 * HOUR_MS, 3_000);
-            let mut plain: BTreeMap<UnixMillis, HashSet<u64>> = BTreeMap::new();
+            let mut seen = Kept::new(6 * HOUR_MS, 3_000);
             let start = UnixMillis(50_000 * HOUR_MS);
             let mut newest = start;
             for (number, minute) in calls {
                 let at = start.plus(minute * 60_000);
-                let is_known = plain.values().any(|slice| slice.contains(&number));
-                let found = insert(&mut seen, id(number), at, newest);
+                let kept = as_kept(id(number));
+                let is_known = seen.stored.values().any(|slice| slice.contains(&kept));
+                let found = seen.insert(id(number), at, newest);
                 prop_assert_eq!(found == Seen::Duplicate, is_known);
-                for evicted in seen.take_evicted() {
-                    plain.retain(|&slice, _| !evicted.holds(slice));
-                }
-                if let Seen::New { slice, .. } = found {
-                    plain.entry(slice).or_default().insert(number);
-                }
                 newest = newest.max(at);
             }
-            prop_assert_eq!(seen.len(), plain.values().map(HashSet::len).sum::<usize>());
-            for &number in plain.values().flatten() {
-                let known = seen.look_up(std::iter::once(Some(id(number))));
-                prop_assert!(known[0] || seen.is_fresh(id(number)));
+            let all: Vec<u64> = seen.stored.values().flatten().copied().collect();
+            prop_assert_eq!(seen.seen.len(), all.len());
+            for id in all {
+                prop_assert!(seen.known(std::iter::once(id))[0] || seen.seen.is_fresh(id));
+            }
+        }
+
+        /// A restart keeps the slices in order, and of each its ids.
+        #[test]
+        fn what_was_kept_before_a_restart_is_known_after_it(
+            calls in prop::collection::vec((0u64..4_000, 0i64..360), 0..6_000)
+        ) {
+            let mut seen = Kept::new(6 * HOUR_MS, 1_000_000);
+            let start = UnixMillis(50_000 * HOUR_MS);
+            for (number, minute) in calls {
+                seen.insert(id(number), start.plus(minute * 60_000), start);
+            }
+            let mut again = Kept::new(6 * HOUR_MS, 1_000_000);
+            for slice in seen.seen.slices() {
+                let ids: Vec<u64> = seen.stored[&slice].iter().copied().collect();
+                again.seen.restore(slice, &ids, start);
+            }
+            again.stored.clone_from(&seen.stored);
+            prop_assert_eq!(again.seen.slices(), seen.seen.slices());
+            for number in 0..4_000 {
+                let is_known = seen.stored.values().any(|slice| slice.contains(&as_kept(id(number))));
+                let found = again.insert(id(number), start, start);
+                prop_assert_eq!(found == Seen::Duplicate, is_known);
             }
         }
     }

@@ -4,20 +4,20 @@
 //! and [`Ledger::apply`] adds a delta. A restart applies the stored deltas through the same
 //! function, so it can't come to another state.
 
-use std::collections::BTreeMap;
+use std::collections::btree_map::{self, BTreeMap};
 use std::sync::Arc;
 
 use super::alerts::Alerts;
 use super::amounts::Amounts;
 use super::batch::{Entry, Observation, RatedBatch, SignalEntry};
-use super::booking::{BookError, Booking};
+use super::booking::{BookError, Booking, StoredIds};
 use super::catalog::Catalog;
 use super::counts::Counts;
 use super::delta::{Cell, Delta, Grand, Ingest, SeriesId, SignalCell};
 use super::inflight::Inflight;
 use super::position::{LogId, LogPosition};
 use super::rollup::{Bucket, Horizons, HourCuts, Level, Retention};
-use super::seen::{Seen, SeenIds, twin};
+use super::seen::{Guess, Seen, SeenIds, as_kept, twin};
 use super::signals::{SignalId, Signals, Tally};
 use crate::model::names::{Approximation, Capped, LineResult, RecordKind};
 use crate::model::series::SeriesKey;
@@ -66,8 +66,8 @@ pub struct Ledger {
     alerts: Arc<Alerts>,
     positions: BTreeMap<LogId, LogPosition>,
     seen: SeenIds,
-    /// Slices of the committed ids, the one that grew longest ago first.
-    slices: Vec<UnixMillis>,
+    /// Slices of the committed ids with how many there are, the one that grew longest ago first.
+    slices: Vec<(UnixMillis, u64)>,
     horizons: Horizons,
     newest: UnixMillis,
     grand: Grand,
@@ -104,7 +104,7 @@ impl Tellers {
 struct Novelty {
     kind: RecordKind,
     id: Option<u64>,
-    /// What [`SeenIds::look_up`] says of the id.
+    /// Whether the id was counted in an earlier batch.
     is_known: bool,
     /// Whether another log told of it.
     is_told: bool,
@@ -149,15 +149,16 @@ impl Ledger {
         }
     }
 
-    /// Adds a batch to the next commit. `now` is the time of reading. After an error the ledger
-    /// must not be used any more: some of the batch may be booked.
+    /// Adds a batch to the next commit. `now` is the time of reading, `stored` where committed request ids
+    /// are. After an error the ledger must not be used any more: some of the batch may be booked.
     pub fn book(
         &mut self,
         booking: &mut Booking,
         batch: &RatedBatch,
         now: UnixMillis,
+        stored: &StoredIds<'_>,
     ) -> Result<(), BookError> {
-        self.book_seen(booking, batch, now, |_, _| {})
+        self.book_seen(booking, batch, now, stored, |_, _| {})
     }
 
     /// Does the same, and shows every call that is counted with the time at which it is booked.
@@ -166,16 +167,17 @@ impl Ledger {
         booking: &mut Booking,
         batch: &RatedBatch,
         now: UnixMillis,
+        stored: &StoredIds<'_>,
         mut see: impl FnMut(&Entry, UnixMillis),
     ) -> Result<(), BookError> {
         let known = booking.positions.get(&batch.log).or_else(|| self.positions.get(&batch.log));
         // A log that is not known yet begins where its reader says: at 0, or behind what it shares
         // with the log it was copied from.
-        let stored = known.map_or(batch.span.from, |position| position.offset);
+        let reached = known.map_or(batch.span.from, |position| position.offset);
         let end = Span { from: batch.position.offset, to: batch.position.offset };
         batch
             .span
-            .advance(stored)
+            .advance(reached)
             .and_then(|next| end.advance(next))
             .map_err(|source| BookError::order(batch, source))?;
         // A log that comes back while it is being forgotten stays.
@@ -197,12 +199,12 @@ impl Ledger {
         let twins = entries.iter().map(|entry| tellers.twin(entry));
         // Nearly no ledger has two kinds of log.
         let twins = if twins.clone().any(|id| id.is_some()) {
-            self.seen.look_up(twins)
+            self.known(booking, twins, stored)?
         } else {
             Vec::new()
         };
         let twins = twins.into_iter().chain(std::iter::repeat(false));
-        let known = self.seen.look_up(entries.iter().map(|entry| entry.id));
+        let known = self.known(booking, entries.iter().map(|entry| entry.id), stored)?;
         for ((entry, is_known), is_twin_known) in entries.iter().zip(known).zip(twins) {
             let place = usize::try_from(entry.group).ok().and_then(|group| places.get(group));
             let &place = place.ok_or_else(|| BookError::group(batch, entry.group))?;
@@ -218,12 +220,29 @@ impl Ledger {
             }
         }
         let signals = &batch.rated.signals;
-        let known = self.seen.look_up(signals.iter().map(|signal| signal.id));
+        let known = self.known(booking, signals.iter().map(|signal| signal.id), stored)?;
         for (signal, is_known) in signals.iter().zip(known) {
             self.book_signal(booking, &mut ingest, signal, is_known, now);
         }
         booking.ingest.entry(batch.source.clone()).or_default().merge(&ingest);
         Ok(())
+    }
+
+    /// Tells for each of `ids` whether it was counted before, but for those of this batch.
+    fn known(
+        &mut self,
+        booking: &Booking,
+        ids: impl Iterator<Item = Option<u64>> + Clone,
+        stored: &StoredIds<'_>,
+    ) -> Result<Vec<bool>, BookError> {
+        let Guess { may_be_known, slices } = self.seen.look_up(ids.clone());
+        if slices.is_empty() {
+            return Ok(may_be_known);
+        }
+        let wanted = || ids.clone().zip(&may_be_known).map(|(id, may_be)| id.filter(|_| *may_be));
+        let wanted_ids = wanted().flatten().map(as_kept).collect();
+        let found = booking.find_ids(&wanted_ids, &slices, stored)?;
+        Ok(wanted().map(|id| id.is_some_and(|id| found.contains(&as_kept(id)))).collect())
     }
 
     fn book_signal(
@@ -302,20 +321,27 @@ impl Ledger {
             grand: self.grand.clone(),
             ..Delta::default()
         };
-        let mut merged: BTreeMap<(SeriesId, Bucket), (Amounts, Inflight)> = BTreeMap::new();
+        let mut merged: BTreeMap<(SeriesId, Bucket), (Box<Amounts>, Inflight)> = BTreeMap::new();
         for (group, bucket, amounts, inflight) in booking.cells.finish() {
             let calls = amounts.requests.total();
-            let series = self.catalog.find(&group.series, &self.settings, calls, &mut delta);
-            delta.grand.add(&amounts.row());
-            let sums = merged.entry((series, bucket)).or_default();
-            sums.0.merge(&amounts);
-            sums.1.merge(&inflight);
+            let series = self.catalog.find_group(&group, &self.settings, calls, &mut delta);
+            delta.grand.add(&amounts);
+            match merged.entry((series, bucket)) {
+                btree_map::Entry::Vacant(place) => {
+                    place.insert((amounts, inflight));
+                }
+                btree_map::Entry::Occupied(mut sums) => {
+                    let sums = sums.get_mut();
+                    sums.0.merge(&amounts);
+                    sums.1.merge(&inflight);
+                }
+            }
         }
         for (key, costs) in booking.charges {
             let series = self.catalog.find(&key, &self.settings, 0, &mut delta);
             for (bucket, charge) in costs {
                 let amounts = Amounts { charge, ..Amounts::default() };
-                delta.grand.add(&amounts.row());
+                delta.grand.add(&amounts);
                 merged.entry((series, bucket)).or_default().0.merge(&amounts);
             }
         }
@@ -395,10 +421,12 @@ impl Ledger {
             delta.alerts.iter().for_each(|change| alerts.apply(change));
         }
         for evicted in &delta.evicted {
-            self.slices.retain(|&slice| !evicted.holds(slice));
+            self.slices.retain(|&(slice, _)| !evicted.holds(slice));
         }
-        for (slice, _) in &delta.ids {
-            self.slice_grew(*slice);
+        for (slice, ids) in &delta.ids {
+            let known = self.slices.iter().position(|(known, _)| known == slice);
+            let before = known.map_or(0, |place| self.slices.remove(place).1);
+            self.slices.push((*slice, before + ids.count()));
         }
         self.horizons = delta.horizons;
         self.newest = delta.newest;
@@ -406,25 +434,15 @@ impl Ledger {
         self.number = delta.number;
     }
 
-    /// Adds a stored delta, with the request ids that [`Self::book`] keeps in a running daemon.
-    pub fn replay(&mut self, delta: &Delta) {
-        self.apply(delta);
-        for evicted in &delta.evicted {
-            self.seen.forget(*evicted);
-        }
-        for (slice, ids) in &delta.ids {
-            ids.lists().for_each(|ids| self.restore_ids(*slice, ids));
-        }
+    /// Sets how many request ids there are by slice, as it was stored.
+    pub fn restore_slices(&mut self, slices: Vec<(UnixMillis, u64)>) {
+        self.slices = slices;
     }
 
-    /// Remembers request ids that a stored commit counted. Slices come in the order of
-    /// [`Self::slices`].
+    /// Remembers request ids that stored commits counted. Slices come in the order of
+    /// [`Self::slices`], after all that was committed was applied.
     pub fn restore_ids(&mut self, slice: UnixMillis, ids: &[u64]) {
-        self.slice_grew(slice);
-        let known = self.seen.look_up(ids.iter().copied().map(Some));
-        for (&id, is_known) in ids.iter().zip(known) {
-            self.seen.insert(id, is_known, slice, self.newest);
-        }
+        self.seen.restore(slice, ids, self.newest);
     }
 
     /// Sets the totals of a series as they were stored.
@@ -449,11 +467,6 @@ impl Ledger {
         if self.positions.contains_key(&log) && !booking.positions.contains_key(&log) {
             booking.forgotten.insert(log);
         }
-    }
-
-    fn slice_grew(&mut self, slice: UnixMillis) {
-        self.slices.retain(|&known| known != slice);
-        self.slices.push(slice);
     }
 
     /// Returns the number of the last commit.
@@ -505,8 +518,9 @@ impl Ledger {
         &self.seen
     }
 
-    /// Returns the slices of the committed request ids, the one that grew longest ago first.
-    pub fn slices(&self) -> &[UnixMillis] {
+    /// Returns the slices of the committed request ids with how many there are, the one that grew longest
+    /// ago first.
+    pub fn slices(&self) -> &[(UnixMillis, u64)] {
         &self.slices
     }
 

@@ -6,13 +6,10 @@ use serde::de::{DeserializeOwned, DeserializeSeed};
 
 use super::engine::WriteBatch;
 use super::error::StoreError;
-use crate::ledger::new_ids::IdList;
 use crate::model::hash::RunningHash;
 
 /// Bytes of the checksum at the end of every value but the schema version.
 const SUM_BYTES: usize = 4;
-/// Most bytes of the length of a list of bytes.
-const LENGTH_BYTES: usize = 10;
 
 /// Puts `value` under `key`.
 pub(super) fn put<T: Serialize + ?Sized>(
@@ -21,17 +18,6 @@ pub(super) fn put<T: Serialize + ?Sized>(
     value: &T,
 ) -> Result<(), StoreError> {
     seal(batch, key, encode(value)?);
-    Ok(())
-}
-
-/// Puts request ids under `key`. There are so many that to make room for them step by step would show.
-pub(super) fn put_ids(
-    batch: &mut WriteBatch,
-    key: Vec<u8>,
-    ids: &IdList,
-) -> Result<(), StoreError> {
-    let room = Vec::with_capacity(size_of_val(ids.0.as_slice()) + LENGTH_BYTES + SUM_BYTES);
-    seal(batch, key, postcard::to_extend(ids, room).map_err(|error| encoding(&error))?);
     Ok(())
 }
 
@@ -49,11 +35,11 @@ fn seal(batch: &mut WriteBatch, key: Vec<u8>, mut bytes: Vec<u8>) {
 
 /// Returns the bytes of `value`, without a checksum.
 pub(super) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, StoreError> {
-    postcard::to_stdvec(value).map_err(|error| encoding(&error))
-}
-
-fn encoding(error: &postcard::Error) -> StoreError {
-    StoreError::Engine { action: "encode a value", what: error.to_string() }
+    let encoding = |error: postcard::Error| StoreError::Engine {
+        action: "encode a value",
+        what: error.to_string(),
+    };
+    postcard::to_stdvec(value).map_err(encoding)
 }
 
 /// Returns what was put under `key`.

@@ -265,7 +265,14 @@ impl Run<'_> {
                 match step {
                     Step::Read { log, calls } => {
                         let from = self.offset(*log, at - 1);
-                        ledger.book(&mut booking, &batch(*log, from, calls, now), now).unwrap();
+                        ledger
+                            .book(
+                                &mut booking,
+                                &batch(*log, from, calls, now),
+                                now,
+                                &store.stored_ids(),
+                            )
+                            .unwrap();
                     }
                     Step::Wait(_) => {}
                     Step::Forget(log) => ledger.forget(&mut booking, LogId(*log)),
@@ -297,7 +304,9 @@ impl Run<'_> {
                                 Step::Read { log, calls } => {
                                     let from = self.offset(*log, place);
                                     let batch = batch(*log, from, calls, now);
-                                    ledger.book(&mut booking, &batch, now).unwrap();
+                                    ledger
+                                        .book(&mut booking, &batch, now, &store.stored_ids())
+                                        .unwrap();
                                 }
                                 Step::Forget(log) => ledger.forget(&mut booking, LogId(*log)),
                                 Step::Alert { alert, change } => booking

@@ -14,19 +14,16 @@ use serde::de::DeserializeOwned;
 use super::codec;
 use super::engine::{Engine, WriteBatch, each, each_key};
 use super::error::StoreError;
+use super::id_streams::IdStreams;
 use super::keys::{self, prefix};
 use super::pending::{Block, Blocks, Pending};
 use crate::ledger::amounts::Row;
 use crate::ledger::delta::SeriesId;
-use crate::ledger::new_ids::{IDS_PER_PIECE, IdList};
 use crate::ledger::rollup::{Bucket, Horizons, Level};
 use crate::ledger::signals::SignalRow;
 use crate::ledger::state::Ledger;
 use crate::model::time::UnixMillis;
 
-/// Pieces of forgotten ids that one batch deletes: a slice may have thousands, and sled holds on to
-/// all that a batch deletes until it is applied.
-const IDS_DELETED_MAX: usize = 128;
 /// Fewest blocks of a level that one fold moves to a coarser one. A fold that writes many blocks
 /// moves twice as many, so that compaction keeps up with what is written; beyond that it waits for
 /// the next fold, so that a commit never waits long for this one.
@@ -98,6 +95,7 @@ pub(super) fn rest(
     engine: &dyn Engine,
     pending: &Pending,
     ledger: &Ledger,
+    ids: &mut IdStreams,
     batch: &mut WriteBatch,
 ) -> Result<(), StoreError> {
     signals(engine, pending, ledger, batch)?;
@@ -118,45 +116,11 @@ pub(super) fn rest(
         }
     }
     alerts(pending, ledger, batch)?;
-    ids(pending, ledger.number(), batch)?;
-    for key in pending.journal_keys.iter().chain(&pending.forgotten_pieces) {
+    for (slice, listed) in &pending.ids {
+        ids.add(*slice, listed, batch)?;
+    }
+    for key in &pending.journal_keys {
         batch.delete(key.clone());
-    }
-    Ok(())
-}
-
-/// Returns how the next ids of forgotten slices are deleted that commits up to `folded` stored, or
-/// nothing if there are none left.
-///
-/// They may go before the rest of a fold: until the journal ends, a restart learns from it that these
-/// slices are forgotten. What the journal's own commits stored goes with the journal: a restart reads it.
-pub(super) fn forgotten_ids(
-    engine: &dyn Engine,
-    pending: &Pending,
-    folded: u64,
-) -> Result<Option<WriteBatch>, StoreError> {
-    for evicted in &pending.evicted {
-        let (from, to) = (keys::ids_from(evicted.from), keys::ids_from(evicted.to));
-        let mut batch = WriteBatch::default();
-        each_key(engine, &from, &to, IDS_DELETED_MAX, |key| {
-            let is_folded = keys::ids_commit(key).is_some_and(|commit| commit <= folded);
-            if is_folded {
-                batch.delete(key.to_vec());
-            }
-            is_folded
-        })?;
-        if !batch.0.is_empty() {
-            return Ok(Some(batch));
-        }
-    }
-    Ok(None)
-}
-
-fn ids(pending: &Pending, number: u64, batch: &mut WriteBatch) -> Result<(), StoreError> {
-    for (slice, ids) in &pending.ids {
-        for (part, chunk) in (keys::FOLDED_IDS..).zip(ids.chunks(IDS_PER_PIECE)) {
-            codec::put_ids(batch, keys::ids(*slice, number, part), &IdList(chunk.to_vec()))?;
-        }
     }
     Ok(())
 }

@@ -23,7 +23,7 @@ pub mod prefix {
     pub const ALERT: u8 = b'a';
     /// What became of notices, by route.
     pub const DELIVERIES: u8 = b'c';
-    /// Request ids.
+    /// Streams of request ids by slice.
     pub const IDS: u8 = b'd';
     /// Labels of signals.
     pub const SIGNAL: u8 = b'g';
@@ -205,24 +205,15 @@ pub fn number_in_block(block: u32, place: u8) -> Option<u32> {
     block.checked_mul(SERIES_PER_BLOCK)?.checked_add(place)
 }
 
-/// First part of the ids that a fold stores; below are those that its last commit stored by itself.
-pub const FOLDED_IDS: u16 = 1 << 15;
-
-/// Returns the key of one piece of request ids.
-pub fn ids(slice: UnixMillis, commit: u64, part: u16) -> Vec<u8> {
-    key(prefix::IDS, &[&ordered(slice.0).to_be_bytes(), &commit.to_be_bytes(), &part.to_be_bytes()])
-}
-
-/// Returns the commit of a key of request ids.
-pub fn ids_commit(key: &[u8]) -> Option<u64> {
-    let (_, rest) = key.get(1..)?.split_first_chunk::<{ size_of::<i64>() }>()?;
-    let (commit, rest) = rest.split_first_chunk()?;
-    (rest.len() == size_of::<u16>()).then(|| u64::from_be_bytes(*commit))
-}
-
-/// Returns the first key of the ids of slices that start at or after `slice`.
-pub fn ids_from(slice: UnixMillis) -> Vec<u8> {
+/// Returns the key of the stream of the request ids of a slice.
+pub fn ids(slice: UnixMillis) -> Vec<u8> {
     key(prefix::IDS, &[&ordered(slice.0).to_be_bytes()])
+}
+
+/// Returns the slice of such a key.
+pub fn ids_slice(key: &[u8]) -> Option<UnixMillis> {
+    let slice = u64::from_be_bytes(key.get(1..)?.try_into().ok()?);
+    Some(UnixMillis((slice ^ SIGN).cast_signed()))
 }
 
 const SIGN: u64 = 1 << 63;
@@ -241,8 +232,8 @@ mod tests {
         #[test]
         fn keys_are_in_the_order_of_their_numbers(a in any::<i64>(), b in any::<i64>()) {
             let (left, right) = (UnixMillis(a), UnixMillis(b));
-            prop_assert_eq!(ids_from(left).cmp(&ids_from(right)), left.cmp(&right));
-            prop_assert!(ids(left, 7, 0).starts_with(&ids_from(left)));
+            prop_assert_eq!(ids(left).cmp(&ids(right)), left.cmp(&right));
+            prop_assert_eq!(ids_slice(&ids(left)), Some(left));
         }
 
         #[test]

@@ -4,6 +4,7 @@
 //! batch. Now and then a fold moves the journal into keys of their own. Opening reads those keys
 //! and then applies the journal, through the same `Ledger::apply` as a running daemon.
 
+use std::error::Error;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
@@ -15,6 +16,7 @@ use super::engine::{Engine, WriteBatch, each, first_pair};
 use super::error::StoreError;
 use super::fold;
 use super::history::{History, Shared, each_piece, each_row};
+use super::id_streams::IdStreams;
 use super::keys::{self, prefix};
 use super::pending::{Blocks, Pending};
 use crate::ledger::alerts::{AlertChange, Deliveries};
@@ -22,7 +24,6 @@ use crate::ledger::amounts::{Amounts, Row};
 use crate::ledger::counts::Counts;
 use crate::ledger::delta::{Delta, Grand, Ingest, SeriesId};
 use crate::ledger::inflight::Inflight;
-use crate::ledger::new_ids::IdList;
 use crate::ledger::position::{LogId, LogPosition};
 use crate::ledger::rollup::{Bucket, Horizons, Level};
 use crate::ledger::signals::{SignalId, SignalRow, Tally};
@@ -36,8 +37,8 @@ use crate::model::time::{MINUTE_MS, UnixMillis};
 /// Version of the layout of keys and values. Versions of builds before the first release are refused: 1
 /// had no signals; 2 had no alerts, durations and cuts of hours, and did not say how many request ids
 /// and sources there are; 3 had no calls in flight, kinds of logs and costs that are not by token; 4 had
-/// all request ids of a commit in the journal.
-pub const SCHEMA_VERSION: u32 = 5;
+/// all request ids of a commit in the journal, and 5 had them in keys.
+pub const SCHEMA_VERSION: u32 = 6;
 /// Largest part of a journal entry; with its checksum it must fit into the largest value.
 const JOURNAL_PART_BYTES: usize = 5_000;
 
@@ -45,9 +46,8 @@ const JOURNAL_PART_BYTES: usize = 5_000;
 pub struct LedgerStore {
     engine: Box<dyn Engine>,
     pending: Pending,
+    ids: IdStreams,
     identity: Identity,
-    /// Number of the last commit that is folded.
-    folded: u64,
     census: Census,
     shared: Arc<Shared>,
 }
@@ -72,8 +72,8 @@ pub struct Meta {
     grand: Grand,
     /// Number of the last notice that was ever queued.
     last_notice: u64,
-    /// Slices of the stored ids, the one that grew longest ago first.
-    slices: Vec<UnixMillis>,
+    /// Slices of the request ids with how many there are, the one that grew longest ago first.
+    slices: Vec<(UnixMillis, u64)>,
     census: Census,
 }
 
@@ -90,8 +90,8 @@ impl LedgerStore {
         let mut store = Self {
             engine,
             pending: Pending::default(),
+            ids: IdStreams::default(),
             identity: fresh,
-            folded: 0,
             census: Census::default(),
             shared: Arc::default(),
         };
@@ -103,7 +103,8 @@ impl LedgerStore {
         let folded = store.folded()?;
         store.replay_journal(&mut ledger, folded.unwrap_or(SeriesId(0)))?;
         check_grand(&ledger)?;
-        store.census.check(&found, &store.pending.evicted)?;
+        store.census.check(&found)?;
+        store.restore_ids(&mut ledger)?;
         store.shared.committed(ledger.number());
         if folded.is_some() {
             store.fold(&ledger)?;
@@ -131,17 +132,35 @@ impl LedgerStore {
             written.push(key.clone());
             codec::put_bytes(&mut batch, key, chunk);
         }
-        let mut id_bytes = 0;
+        self.ids.forget(&delta.evicted, &mut batch);
         for (slice, ids) in &delta.ids {
-            for (part, piece) in (0..keys::FOLDED_IDS).zip(ids.full()) {
-                codec::put_ids(&mut batch, keys::ids(*slice, delta.number, part), piece)?;
-                id_bytes += size_of_val(piece.0.as_slice());
-            }
+            self.ids.add(*slice, ids.apart(), &mut batch)?;
         }
         self.engine.commit(batch)?;
         self.shared.committed(delta.number);
-        self.pending.absorb(delta, written, bytes.len() + id_bytes);
+        self.pending.absorb(delta, written, bytes.len());
         Ok(())
+    }
+
+    /// Visits the committed request ids of a slice in lists.
+    pub fn each_id(
+        &self,
+        slice: UnixMillis,
+        visit: &mut dyn FnMut(&[u64]),
+    ) -> Result<(), StoreError> {
+        self.ids.each(&*self.engine, slice, &mut *visit)?;
+        if let Some(listed) = self.pending.ids.get(&slice) {
+            visit(listed);
+        }
+        Ok(())
+    }
+
+    /// Returns where the ledger finds the request ids that are committed here.
+    pub fn stored_ids(
+        &self,
+    ) -> impl Fn(UnixMillis, &mut dyn FnMut(&[u64])) -> Result<(), Box<dyn Error + Send + Sync>>
+    {
+        |slice, visit| Ok(self.each_id(slice, visit)?)
     }
 
     /// Tells whether the journal is so large that it should be folded now.
@@ -159,11 +178,8 @@ impl LedgerStore {
     pub fn fold(&mut self, ledger: &Ledger) -> Result<(), StoreError> {
         let shared = Arc::clone(&self.shared);
         let _nobody_reads = shared.fold();
-        self.census.fold(&self.pending, ledger);
-        let Self { engine, pending, folded, .. } = self;
-        while let Some(batch) = fold::forgotten_ids(&**engine, pending, *folded)? {
-            engine.commit(batch)?;
-        }
+        self.census = Census::of(ledger.ingest().values());
+        let Self { engine, pending, ids, .. } = self;
         let mut parts = fold::parts(pending);
         let last = parts.pop();
         for part in parts {
@@ -175,14 +191,13 @@ impl LedgerStore {
             Some(part) => fold::series(&**engine, pending, ledger, &part)?,
             None => WriteBatch::default(),
         };
-        fold::rest(&**engine, pending, ledger, &mut batch)?;
+        fold::rest(&**engine, pending, ledger, ids, &mut batch)?;
         batch.delete(keys::FOLDED.to_vec());
         codec::put(&mut batch, keys::META.to_vec(), &self.meta(ledger))?;
         self.engine.commit(batch)?;
-        self.folded = ledger.number();
         let folded = std::mem::take(&mut self.pending);
         let batch = fold::compaction(&*self.engine, ledger.horizons(), &folded)?;
-        if batch.0.is_empty() { Ok(()) } else { self.engine.commit(batch) }
+        if batch.is_empty() { Ok(()) } else { self.engine.commit(batch) }
     }
 
     /// Visits the rows of `level` whose bucket starts in `from..to`; all rows of [`Level::Ever`],
@@ -301,8 +316,8 @@ impl LedgerStore {
         })?;
         let meta: Meta = codec::get(keys::META, &meta)?;
         self.identity = meta.identity;
-        self.folded = meta.number;
         self.census = meta.census;
+        ledger.restore_slices(meta.slices);
         let mut folded = Delta {
             number: meta.number,
             overflow: meta.overflow,
@@ -356,21 +371,26 @@ impl LedgerStore {
             ledger.restore_signal(SignalId(number_of(key)?), value);
             Some(())
         })?;
-        let mut found = Census::of(&folded.ingest);
-        for slice in meta.slices {
-            let (from, to) = (keys::ids_from(slice), keys::ids_from(slice.plus(1)));
-            each(&*self.engine, &from, &to, |key, value| {
-                // What commits of the journal stored comes with them.
-                if keys::ids_commit(key).ok_or_else(|| misplaced(key))? > self.folded {
-                    return Ok(());
-                }
-                let ids: IdList = codec::get(key, value)?;
-                found.add_ids(slice, ids.0.len());
-                ledger.restore_ids(slice, &ids.0);
-                Ok(())
-            })?;
+        Ok(Census::of(folded.ingest.iter().map(|(_, ingest)| ingest)))
+    }
+
+    /// Gives the ledger the request ids of all slices: those of the streams, and those that the journal
+    /// holds.
+    fn restore_ids(&mut self, ledger: &mut Ledger) -> Result<(), StoreError> {
+        self.ids = IdStreams::load(&*self.engine)?;
+        let slices = ledger.slices().to_vec();
+        let is_known = |slice| slices.iter().any(|&(known, _)| known == slice);
+        for (slice, there) in self.ids.counts().filter(|&(slice, _)| !is_known(slice)) {
+            check_ids(slice, there, 0)?;
         }
-        Ok(found)
+        for (slice, known) in slices {
+            let listed = self.pending.ids.get(&slice).map_or(&[][..], Vec::as_slice);
+            let stored =
+                self.ids.each(&*self.engine, slice, |ids| ledger.restore_ids(slice, ids))?;
+            ledger.restore_ids(slice, listed);
+            check_ids(slice, stored + listed.len() as u64, known)?;
+        }
+        self.engine.end_streams_but(&self.ids.numbers())
     }
 
     /// Returns the first series that a fold which did not end has left to the journal.
@@ -387,7 +407,7 @@ impl LedgerStore {
         each(&**engine, &first, &end, |key, value| {
             let (number, part) = keys::journal_parts(key).ok_or_else(|| misplaced(key))?;
             if part == 0 {
-                std::mem::take(&mut entry).replay(&**engine, ledger, pending, from)?;
+                std::mem::take(&mut entry).replay(ledger, pending, from)?;
                 entry.number = number;
             }
             if (number, part) != (entry.number, entry.next_part()) {
@@ -398,7 +418,7 @@ impl LedgerStore {
             entry.keys.push(key.to_vec());
             Ok(())
         })?;
-        entry.replay(&**engine, ledger, pending, from)
+        entry.replay(ledger, pending, from)
     }
 
     fn each_of<T: DeserializeOwned>(
@@ -428,7 +448,6 @@ impl JournalEntry {
 
     fn replay(
         self,
-        engine: &dyn Engine,
         ledger: &mut Ledger,
         pending: &mut Pending,
         from: SeriesId,
@@ -441,39 +460,20 @@ impl JournalEntry {
             let what = format!("commit {number} follows where {expected} was expected");
             return Err(StoreError::Corrupt { what });
         }
-        for (slice, ids) in &mut delta.ids {
-            ids.restore(pieces(engine, *slice, number, ids.pieces())?);
-        }
         delta.cells.retain(|cell| cell.series >= from);
-        ledger.replay(&delta);
-        let id_lists = delta.ids.iter().flat_map(|(_, ids)| ids.full());
-        let id_bytes: usize = id_lists.map(|list| size_of_val(list.0.as_slice())).sum();
-        pending.absorb(&delta, keys, bytes.len() + id_bytes);
+        ledger.apply(&delta);
+        pending.absorb(&delta, keys, bytes.len());
         Ok(())
     }
 }
 
-/// Returns the pieces of the ids of `slice` that a commit stored beside its journal entry.
-fn pieces(
-    engine: &dyn Engine,
-    slice: UnixMillis,
-    commit: u64,
-    count: u32,
-) -> Result<Vec<IdList>, StoreError> {
-    let mut pieces = Vec::new();
-    let (from, to) = (keys::ids(slice, commit, 0), keys::ids(slice, commit, keys::FOLDED_IDS));
-    each(engine, &from, &to, |key, value| {
-        pieces.push(codec::get(key, value)?);
-        Ok(())
-    })?;
-    if pieces.len() as u64 == u64::from(count) {
-        return Ok(pieces);
+/// Fails if there are less or more request ids of a slice than were committed.
+fn check_ids(slice: UnixMillis, there: u64, known: u64) -> Result<(), StoreError> {
+    if there == known {
+        return Ok(());
     }
     let slice = slice.second_text();
-    let there = pieces.len();
-    let what = format!(
-        "commit {commit} has {there} pieces of request ids of {slice}, where {count} were committed"
-    );
+    let what = format!("it holds {there} request ids of {slice}, where {known} were committed");
     Err(StoreError::Corrupt { what })
 }
 
@@ -481,7 +481,7 @@ fn pieces(
 fn check_grand(ledger: &Ledger) -> Result<(), StoreError> {
     let mut sum = Grand::default();
     for (_, _, totals) in ledger.totals() {
-        sum.add(&totals.row());
+        sum.add(totals);
     }
     for (_, _, totals) in ledger.signals() {
         sum.add_signal(&totals.row());

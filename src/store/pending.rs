@@ -11,7 +11,6 @@ use crate::ledger::amounts::Row;
 use crate::ledger::delta::{Delta, SeriesId};
 use crate::ledger::inflight::Inflight;
 use crate::ledger::position::LogId;
-use crate::ledger::seen::Evicted;
 use crate::ledger::signals::{SignalId, SignalRow};
 use crate::model::alert::AlertKey;
 use crate::model::series::SeriesKey;
@@ -52,11 +51,6 @@ pub(super) struct Pending {
     pub(super) notices: BTreeSet<u64>,
     /// Ids that the journal holds.
     pub(super) ids: BTreeMap<UnixMillis, Vec<u64>>,
-    /// Ids that commits of the journal have stored beside it: commit and number of pieces, by slice.
-    pub(super) pieces: BTreeMap<UnixMillis, Vec<(u64, u16)>>,
-    pub(super) evicted: Vec<Evicted>,
-    /// Keys of pieces that were forgotten after they were stored.
-    pub(super) forgotten_pieces: Vec<Vec<u8>>,
     pub(super) journal_keys: Vec<Vec<u8>>,
     rows: usize,
     inflight_seconds: usize,
@@ -112,19 +106,10 @@ impl Pending {
         }
         for evicted in &delta.evicted {
             self.ids.retain(|&slice, _| !evicted.holds(slice));
-            for (slice, stored) in self.pieces.extract_if(.., |slice, _| evicted.holds(*slice)) {
-                let parts = |(commit, pieces)| (0..pieces).map(move |part| (commit, part));
-                let keys = stored.into_iter().flat_map(parts);
-                self.forgotten_pieces
-                    .extend(keys.map(|(commit, part)| keys::ids(slice, commit, part)));
-            }
-            self.evicted.push(*evicted);
         }
         for (slice, ids) in &delta.ids {
-            self.ids.entry(*slice).or_default().extend(ids.rest());
-            if ids.pieces() > 0 {
-                let pieces = u16::try_from(ids.pieces()).unwrap_or(u16::MAX);
-                self.pieces.entry(*slice).or_default().push((delta.number, pieces));
+            if !ids.listed().is_empty() {
+                self.ids.entry(*slice).or_default().extend(ids.listed());
             }
         }
         self.journal_keys.extend(journal_keys);

@@ -4,8 +4,10 @@
 //! the stores had lost acknowledged commits, were torn, or did not open. So every small file and
 //! the folders are synced once after opening, and each commit is one batch on one tree, `flush`, and
 //! `fdatasync` on a descriptor of our own of sled's `db` file. Values stay small: sled writes a whole
-//! leaf of up to 20 pairs at once, and what is above 128 KiB goes into files that it never syncs.
+//! leaf of up to 20 pairs at once, and what is above 128 KiB goes into files that it never syncs. What
+//! a batch writes to streams is synced before, and counts by that batch.
 
+use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, TryLockError};
 use std::os::unix::fs::DirBuilderExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,6 +16,7 @@ use std::time::Duration;
 
 use super::engine::{Engine, Reader, Visit, WriteBatch};
 use super::error::StoreError;
+use super::streams::Streams;
 
 /// Bytes of pages that sled may cache. What it drops stands in the cache of the system.
 const CACHE_BYTES: u64 = 2 << 20;
@@ -27,6 +30,7 @@ pub struct SledEngine {
     // Dropped in this order, see `DbFile`.
     db: ::sled::Db,
     db_file: DbFile,
+    streams: Streams,
     poisoned: bool,
 }
 
@@ -70,20 +74,23 @@ impl SledEngine {
             return Err(StoreError::NotALedger { dir: dir.to_owned() });
         }
         let db = open_db(dir)?;
+        let streams = Streams::open(dir)?;
         sync_files(dir)?;
         sync_parents(dir, &missing)?;
         let db_path = dir.join("db");
         let db_file = DbFile(File::open(&db_path).map_err(io("open", &db_path))?);
-        Ok(Self { db, db_file, poisoned: false })
+        Ok(Self { db, db_file, streams, poisoned: false })
     }
 
     fn refuse_if_poisoned(&self) -> Result<(), StoreError> {
         if self.poisoned { Err(StoreError::Poisoned) } else { Ok(()) }
     }
 
-    fn commit_durably(&self, batch: WriteBatch) -> Result<(), StoreError> {
+    fn commit_durably(&mut self, batch: WriteBatch) -> Result<(), StoreError> {
+        self.streams.write(&batch.written)?;
+        drop(batch.written);
         let mut changes = ::sled::Batch::default();
-        for (key, value) in batch.0 {
+        for (key, value) in batch.pairs {
             match value {
                 Some(value) if value.len() > VALUE_BYTES_MAX => {
                     let what = format!("a value of {} bytes is too large", value.len());
@@ -98,7 +105,8 @@ impl SledEngine {
         self.db_file.0.sync_data().map_err(|source| StoreError::Engine {
             action: "sync its file to the disk",
             what: source.to_string(),
-        })
+        })?;
+        batch.ended.into_iter().try_for_each(|stream| self.streams.end(stream))
     }
 }
 
@@ -155,8 +163,25 @@ impl Engine for SledEngine {
         result
     }
 
+    fn read_stream(
+        &self,
+        stream: u64,
+        len: u64,
+        visit: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), StoreError> {
+        self.refuse_if_poisoned()?;
+        self.streams.read(stream, len, visit)
+    }
+
+    fn end_streams_but(&mut self, kept: &BTreeSet<u64>) -> Result<(), StoreError> {
+        self.refuse_if_poisoned()?;
+        let ended = self.streams.numbers().into_iter().filter(|stream| !kept.contains(stream));
+        ended.collect::<Vec<_>>().into_iter().try_for_each(|stream| self.streams.end(stream))
+    }
+
     fn bytes_on_disk(&self) -> u64 {
-        self.db_file.0.metadata().map_or(0, |metadata| metadata.len())
+        let db = self.db_file.0.metadata().map_or(0, |metadata| metadata.len());
+        db.saturating_add(self.streams.bytes())
     }
 }
 
@@ -260,7 +285,7 @@ fn guarded<T>(
 
 #[cfg(test)]
 mod tests {
-    use super::super::engine::{Pair, each};
+    use super::super::engine::{Pair, StreamPart, each};
     use super::*;
     use std::process::Command;
 
@@ -296,6 +321,47 @@ mod tests {
         assert_eq!(engine.get(b"a").unwrap(), None);
         assert_eq!(pairs(&engine, b"", b"z").unwrap(), [(b"b".to_vec(), b"2".to_vec())]);
         assert!(engine.bytes_on_disk() > 0);
+    }
+
+    fn stream(stream: u64, from: u64, bytes: &[u8]) -> WriteBatch {
+        let part = StreamPart { stream, from, bytes: bytes.to_vec() };
+        WriteBatch { written: vec![part], ..WriteBatch::default() }
+    }
+
+    fn read(engine: &SledEngine, stream: u64, len: u64) -> Result<Vec<u8>, StoreError> {
+        let mut all = Vec::new();
+        engine.read_stream(stream, len, &mut |bytes| all.extend_from_slice(bytes))?;
+        Ok(all)
+    }
+
+    #[test]
+    fn streams_grow_are_read_back_and_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let long: Vec<u8> = (0..200_000u32).flat_map(u32::to_be_bytes).collect();
+        let mut engine = SledEngine::open(dir.path()).unwrap();
+        let empty = engine.bytes_on_disk();
+        engine.commit(stream(3, 0, &long[..500_000])).unwrap();
+        // What no key counted is written over.
+        engine.commit(stream(3, 100, &long[100..])).unwrap();
+        let mut both = stream(4, 0, b"other");
+        both.ended.push(3);
+        assert_eq!(read(&engine, 3, 800_000).unwrap(), long);
+        drop(engine);
+        let mut engine = SledEngine::open(dir.path()).unwrap();
+        assert_eq!(read(&engine, 3, 800_000).unwrap(), long);
+        assert!(engine.bytes_on_disk() >= empty + 800_000);
+        assert!(matches!(read(&engine, 3, 800_001), Err(StoreError::Corrupt { .. })));
+        assert!(matches!(read(&engine, 5, 1), Err(StoreError::Corrupt { .. })));
+        engine.commit(both).unwrap();
+        assert!(matches!(read(&engine, 3, 1), Err(StoreError::Corrupt { .. })));
+        engine.commit(stream(9, 0, b"left over")).unwrap();
+        engine.end_streams_but(&BTreeSet::from([4])).unwrap();
+        let left: Vec<_> = fs::read_dir(dir.path().join("streams"))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        assert_eq!(left, ["4"]);
+        assert_eq!(read(&engine, 4, 5).unwrap(), b"other");
     }
 
     #[test]

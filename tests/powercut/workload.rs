@@ -124,7 +124,9 @@ fn commit(store: &mut LedgerStore, ledger: &mut Ledger, number: u64) -> Result<(
     let now = START.plus(i64::try_from(number).unwrap() * MINUTE_MS);
     let mut booking = ledger.open_booking(now);
     let batch = batch(number, now);
-    ledger.book(&mut booking, &batch, now).map_err(|error| error.to_string())?;
+    ledger
+        .book(&mut booking, &batch, now, &store.stored_ids())
+        .map_err(|error| error.to_string())?;
     let delta = ledger.close(booking);
     store.commit(&delta).map_err(|error| error.to_string())?;
     ledger.apply(&delta);

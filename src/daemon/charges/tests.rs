@@ -61,7 +61,9 @@ impl Desk {
         let mut booking = self.ledger.open_booking(now);
         let is_more = self.charger.book_due(&mut booking, &self.ledger, now);
         for batch in batches {
-            self.charger.book_batch(&mut self.ledger, &mut booking, batch, now).unwrap();
+            self.charger
+                .book_batch(&mut self.ledger, &mut booking, batch, now, &self.store.stored_ids())
+                .unwrap();
         }
         if !booking.is_empty() {
             let delta = self.ledger.close(booking);
@@ -229,7 +231,9 @@ fn calls_and_bytes_are_charged_once_with_what_they_are() {
     let late = batch(2, copy.span.to, 12..14, START.plus(-HOUR_MS / 2));
     // What is not committed is not charged, and is read again.
     let mut booking = desk.ledger.open_booking(START);
-    desk.charger.book_batch(&mut desk.ledger, &mut booking, &late, START).unwrap();
+    desk.charger
+        .book_batch(&mut desk.ledger, &mut booking, &late, START, &desk.store.stored_ids())
+        .unwrap();
     drop(desk);
     let mut desk = Desk::start(&dir, &items, START);
     desk.commit(START, &[old, late.clone()]);

@@ -13,7 +13,7 @@ fn open(disk: &Disk, settings: Settings) -> Result<(LedgerStore, Ledger), StoreE
 /// Books and commits one batch.
 fn commit(store: &mut LedgerStore, ledger: &mut Ledger, batch: &RatedBatch, now: UnixMillis) {
     let mut booking = ledger.open_booking(now);
-    ledger.book(&mut booking, batch, now).unwrap();
+    ledger.book(&mut booking, batch, now, &store.stored_ids()).unwrap();
     let delta = ledger.close(booking);
     store.commit(&delta).unwrap();
     ledger.apply(&delta);
@@ -26,14 +26,17 @@ fn a_commit_larger_than_one_value_is_read_back() {
     let mut booking = ledger.open_booking(START);
     for log in 0..400u16 {
         let calls: Vec<Call> = (log * 100..(log + 1) * 100).map(call).collect();
-        ledger.book(&mut booking, &batch(log.into(), 0, &calls, START), START).unwrap();
+        ledger
+            .book(&mut booking, &batch(log.into(), 0, &calls, START), START, &store.stored_ids())
+            .unwrap();
     }
     let delta = ledger.close(booking);
     store.commit(&delta).unwrap();
     ledger.apply(&delta);
-    let parts = |letter| disk.0.lock().unwrap().keys().filter(|key| key[0] == letter).count();
-    assert!(parts(b'j') > 2, "{}", parts(b'j'));
-    assert!(parts(b'd') > 2, "{}", parts(b'd'));
+    let keys = disk.pairs.lock().unwrap().keys().filter(|key| key[0] == b'j').count();
+    assert!(keys > 2, "{keys}");
+    let streamed: usize = disk.streams.lock().unwrap().values().map(Vec::len).sum();
+    assert_eq!(streamed, 40_000 * size_of::<u64>());
     let (mut again, reopened) = open(&disk, UNCAPPED).unwrap();
     assert_eq!(all_of(&reopened), all_of(&ledger));
     again.fold(&reopened).unwrap();
@@ -42,23 +45,42 @@ fn a_commit_larger_than_one_value_is_read_back() {
 }
 
 #[test]
-fn pieces_of_ids_that_are_forgotten_before_a_fold_go_with_the_journal() {
+fn ids_that_are_forgotten_go_with_the_commit_that_forgets_them() {
     let disk = Disk::default();
     let settings = Settings { ids_max: 6, ..SETTINGS };
     let (mut store, mut ledger) = open(&disk, settings).unwrap();
-    let pieces = || disk.0.lock().unwrap().keys().filter(|key| key[0] == b'd').count();
+    let streams = || disk.streams.lock().unwrap().values().map(Vec::len).collect::<Vec<_>>();
     let calls = |ids: std::ops::Range<u16>| ids.map(call).collect::<Vec<_>>();
     commit(&mut store, &mut ledger, &batch(1, 0, &calls(0..4), START), START);
+    assert_eq!(streams(), [32]);
     let later = START.plus(HOUR_MS);
     commit(&mut store, &mut ledger, &batch(1, 41, &calls(4..10), later), later);
-    assert_eq!((ledger.seen().len(), pieces()), (6, 3));
+    assert_eq!((ledger.seen().len(), streams()), (6, vec![48]));
     let (_, reopened) = open(&disk, settings).unwrap();
     assert_eq!(all_of(&reopened), all_of(&ledger));
     store.fold(&ledger).unwrap();
-    assert_eq!(pieces(), 2);
+    assert_eq!(streams(), [48]);
     let (_, folded) = open(&disk, settings).unwrap();
     assert_eq!(all_of(&folded), all_of(&ledger));
     assert_eq!(folded.seen().len(), 6);
+}
+
+/// A crash leaves streams of a batch that did not count, and such as were to go.
+#[test]
+fn streams_that_no_key_names_go_when_the_ledger_is_opened() {
+    let (disk, ledger) = small_disk();
+    let before = disk.streams.lock().unwrap().clone();
+    disk.streams.lock().unwrap().insert(77, vec![1; 64]);
+    for stream in disk.streams.lock().unwrap().values_mut() {
+        stream.extend([1; 13]);
+    }
+    let (mut store, mut opened) = open(&disk, SETTINGS).unwrap();
+    assert_eq!(all_of(&opened), all_of(&ledger));
+    assert!(disk.streams.lock().unwrap().keys().eq(before.keys()));
+    let calls: Vec<Call> = (20..24).map(call).collect();
+    commit(&mut store, &mut opened, &batch(2, 41, &calls, START), START);
+    let (_, again) = open(&disk, SETTINGS).unwrap();
+    assert_eq!(all_of(&again), all_of(&opened));
 }
 
 #[test]
@@ -89,7 +111,9 @@ fn a_log_that_comes_back_while_it_is_forgotten_keeps_its_position() {
     commit(&mut store, &mut ledger, &batch(1, 0, &[call(1)], START), START);
     let mut booking = ledger.open_booking(START);
     ledger.forget(&mut booking, LogId(1));
-    ledger.book(&mut booking, &batch(1, 11, &[call(2)], START), START).unwrap();
+    ledger
+        .book(&mut booking, &batch(1, 11, &[call(2)], START), START, &store.stored_ids())
+        .unwrap();
     let delta = ledger.close(booking);
     ledger.apply(&delta);
     assert_eq!(ledger.positions()[&LogId(1)].offset, 22);
@@ -97,14 +121,14 @@ fn a_log_that_comes_back_while_it_is_forgotten_keeps_its_position() {
 
 #[test]
 fn a_batch_that_breaks_the_order_or_lacks_a_group_is_refused() {
-    let (_, mut ledger) = open(&Disk::default(), UNCAPPED).unwrap();
+    let (store, mut ledger) = open(&Disk::default(), UNCAPPED).unwrap();
     let mut booking = ledger.open_booking(START);
     let mut other_end = batch(1, 0, &[call(1)], START);
     Arc::make_mut(&mut other_end.position).offset = 5;
     let mut no_group = batch(2, 0, &[call(2)], START);
     no_group.rated.groups.clear();
     for broken in [other_end, no_group] {
-        assert!(ledger.book(&mut booking, &broken, START).is_err());
+        assert!(ledger.book(&mut booking, &broken, START, &store.stored_ids()).is_err());
     }
 }
 
@@ -126,13 +150,13 @@ fn a_clock_that_runs_years_ahead_does_not_take_the_minutes_away() {
 #[test]
 fn times_in_the_future_do_not_push_ids_out_of_the_window() {
     let settings = Settings { ids_max: 1_000_000, ..SETTINGS };
-    let (_, mut ledger) = open(&Disk::default(), settings).unwrap();
+    let (store, mut ledger) = open(&Disk::default(), settings).unwrap();
     let mut booking = ledger.open_booking(START);
-    ledger.book(&mut booking, &batch(1, 0, &[call(0)], START), START).unwrap();
+    ledger.book(&mut booking, &batch(1, 0, &[call(0)], START), START, &store.stored_ids()).unwrap();
     let future: Vec<Call> =
         (1..100).map(|day| Call { age_ms: -i64::from(day) * DAY_MS, ..call(day) }).collect();
-    ledger.book(&mut booking, &batch(2, 0, &future, START), START).unwrap();
-    ledger.book(&mut booking, &batch(3, 0, &[call(0)], START), START).unwrap();
+    ledger.book(&mut booking, &batch(2, 0, &future, START), START, &store.stored_ids()).unwrap();
+    ledger.book(&mut booking, &batch(3, 0, &[call(0)], START), START, &store.stored_ids()).unwrap();
     let delta = ledger.close(booking);
     let lines = &delta.ingest[0].1.lines;
     assert_eq!(lines.get((Some(RecordKind::Application), LineResult::Duplicate)), 1);
@@ -143,7 +167,7 @@ fn times_in_the_future_do_not_push_ids_out_of_the_window() {
 fn small_disk() -> (Disk, Ledger) {
     let disk = Disk::default();
     let (mut store, mut ledger) = open(&disk, SETTINGS).unwrap();
-    // The last commit has so many ids that a piece of them is stored beside the journal.
+    // The last commit has so many ids that they are stored beside the journal.
     for (log, from, ids) in [(1, 0, 1..2), (1, 11, 2..3), (2, 0, 3..7)] {
         let calls: Vec<Call> = ids.map(call).collect();
         commit(&mut store, &mut ledger, &batch(log, from, &calls, START), START);
@@ -151,20 +175,19 @@ fn small_disk() -> (Disk, Ledger) {
             store.fold(&ledger).unwrap();
         }
     }
-    let pieces = disk.0.lock().unwrap().keys().filter(|key| key[0] == b'd').count();
-    assert_eq!(pieces, 2);
+    assert_eq!(disk.streams.lock().unwrap()[&0].len(), 6 * size_of::<u64>());
     (disk, ledger)
 }
 
 #[test]
 fn a_flipped_bit_anywhere_is_noticed() {
-    let (disk, ledger) = small_disk();
-    let sound = disk.0.lock().unwrap().clone();
+    let (whole, ledger) = small_disk();
+    let sound = whole.pairs.lock().unwrap().clone();
     for (key, value) in &sound {
         for bit in 0..value.len() * 8 {
             let mut damaged = sound.clone();
             damaged.get_mut(key).unwrap()[bit / 8] ^= 1 << (bit % 8);
-            let disk = Disk(Arc::new(Mutex::new(damaged)));
+            let disk = with_pairs(&whole, damaged);
             match open(&disk, SETTINGS) {
                 Err(
                     StoreError::Corrupt { .. }
@@ -181,16 +204,28 @@ fn a_flipped_bit_anywhere_is_noticed() {
             }
         }
     }
+    let sound = whole.streams.lock().unwrap()[&0].clone();
+    for bit in 0..sound.len() * 8 {
+        whole.streams.lock().unwrap().get_mut(&0).unwrap()[bit / 8] ^= 1 << (bit % 8);
+        assert!(matches!(open(&whole, SETTINGS), Err(StoreError::Corrupt { .. })), "bit {bit}");
+        whole.streams.lock().unwrap().insert(0, sound.clone());
+    }
+}
+
+/// A disk with the same streams.
+fn with_pairs(disk: &Disk, pairs: BTreeMap<Vec<u8>, Vec<u8>>) -> Disk {
+    let streams = disk.streams.lock().unwrap().clone();
+    Disk { pairs: Arc::new(Mutex::new(pairs)), streams: Arc::new(Mutex::new(streams)) }
 }
 
 #[test]
 fn a_missing_key_is_noticed() {
-    let (disk, ledger) = small_disk();
-    let sound = disk.0.lock().unwrap().clone();
+    let (whole, ledger) = small_disk();
+    let sound = whole.pairs.lock().unwrap().clone();
     for key in sound.keys() {
         let mut damaged = sound.clone();
         damaged.remove(key);
-        let disk = Disk(Arc::new(Mutex::new(damaged)));
+        let disk = with_pairs(&whole, damaged);
         match open(&disk, SETTINGS) {
             Err(StoreError::Corrupt { .. }) => {}
             Err(error) => panic!("{key:02x?}: {error}"),
@@ -204,18 +239,22 @@ fn a_missing_key_is_noticed() {
             },
         }
     }
+    let stream = whole.streams.lock().unwrap().remove(&0).unwrap();
+    assert!(matches!(open(&whole, SETTINGS), Err(StoreError::Corrupt { .. })));
+    whole.streams.lock().unwrap().insert(0, stream[..stream.len() - 1].to_vec());
+    assert!(matches!(open(&whole, SETTINGS), Err(StoreError::Corrupt { .. })));
 }
 
 #[test]
 fn a_store_of_another_schema_is_refused() {
     let (disk, _) = small_disk();
-    disk.0.lock().unwrap().insert(vec![0], 6u32.to_be_bytes().to_vec());
+    disk.pairs.lock().unwrap().insert(vec![0], 7u32.to_be_bytes().to_vec());
     assert!(matches!(
         open(&disk, SETTINGS),
-        Err(StoreError::NewerSchema { found: 6, supported: 5 })
+        Err(StoreError::NewerSchema { found: 7, supported: 6 })
     ));
-    disk.0.lock().unwrap().insert(vec![0], 4u32.to_be_bytes().to_vec());
-    assert!(matches!(open(&disk, SETTINGS), Err(StoreError::OlderSchema { found: 4 })));
+    disk.pairs.lock().unwrap().insert(vec![0], 5u32.to_be_bytes().to_vec());
+    assert!(matches!(open(&disk, SETTINGS), Err(StoreError::OlderSchema { found: 5 })));
 }
 
 #[test]
@@ -225,7 +264,7 @@ fn nothing_works_after_a_failed_write() {
     let engine = MemoryEngine::failing(&disk, &Arc::default(), Some((0, Failure::Before)));
     let (mut store, mut ledger) = LedgerStore::open(Box::new(engine), SETTINGS, IDENTITY).unwrap();
     let mut booking = ledger.open_booking(START);
-    ledger.book(&mut booking, &batch(1, 0, &[call(1)], START), START).unwrap();
+    ledger.book(&mut booking, &batch(1, 0, &[call(1)], START), START, &store.stored_ids()).unwrap();
     let delta = ledger.close(booking);
     assert!(matches!(store.commit(&delta), Err(StoreError::Engine { .. })));
     assert!(matches!(store.commit(&delta), Err(StoreError::Poisoned)));
