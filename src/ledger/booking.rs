@@ -19,9 +19,14 @@ use crate::model::signal::SignalKey;
 use crate::model::span::SpanError;
 use crate::model::time::UnixMillis;
 
-/// Where committed request ids are: visits those of a slice in lists.
-pub type StoredIds<'s> =
-    dyn Fn(UnixMillis, &mut dyn FnMut(&[u64])) -> Result<(), Box<dyn Error + Send + Sync>> + 's;
+/// Whether stored request ids could be read.
+pub type StoredResult = Result<(), Box<dyn Error + Send + Sync>>;
+
+/// Takes request ids, list by list.
+pub type TakeIds<'t> = dyn FnMut(&[u64]) + 't;
+
+/// Where committed request ids are: hands over those of a slice.
+pub type StoredIds<'s> = dyn Fn(UnixMillis, &mut TakeIds<'_>) -> StoredResult + 's;
 
 /// Batches that wait for their commit.
 #[derive(Debug, Default)]

@@ -85,7 +85,7 @@ impl Filter {
     /// The upper half of the id scaled to the words chooses the block and the word.
     #[inline]
     fn place(&self, id: u64) -> (usize, usize) {
-        let scaled = (id >> u32::BITS) * self.words() as u64 >> u32::BITS;
+        let scaled = ((id >> u32::BITS) * self.words() as u64) >> u32::BITS;
         let place = usize::try_from(scaled).unwrap_or(0);
         (place / BLOCK_WORDS, place % BLOCK_WORDS)
     }

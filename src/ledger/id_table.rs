@@ -3,9 +3,9 @@
 //!
 //! New ids gather in a small open table, whole. When there are many they are merged into the *settled*
 //! ones, of which only the upper 40 bits are kept: twelve by the run in which an id stands, the others
-//! beside its slot in four bytes. So a settled id is known once in some hundred thousand new ones that
-//! get so far, and who asks reads the ids of the slot again where it matters. Nearly all ids that are
-//! looked for are new, which a filter tells in one look. It must never drop an id that it was not told to
+//! beside its slot in four bytes. So of what is found among those it is only likely that it is known, and
+//! who needs to be sure looks at the stored ids of the slot. Nearly all ids that are looked for are new,
+//! which a filter tells in one look. It must never drop an id that it was not told to
 //! drop, and growth must never hold the ids twice.
 
 use std::hint::black_box;
@@ -383,6 +383,6 @@ fn mark_of(id: u64) -> u32 {
 
 /// Returns the first place to look for `id`: its upper half scaled to the table, which is far smaller.
 fn home(id: u64, places: usize) -> usize {
-    let scaled = (id >> u32::BITS) * places as u64 >> u32::BITS;
+    let scaled = ((id >> u32::BITS) * places as u64) >> u32::BITS;
     usize::try_from(scaled).unwrap_or(0)
 }

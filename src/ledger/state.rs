@@ -199,12 +199,12 @@ impl Ledger {
         let twins = entries.iter().map(|entry| tellers.twin(entry));
         // Nearly no ledger has two kinds of log.
         let twins = if twins.clone().any(|id| id.is_some()) {
-            self.known(booking, twins, stored)?
+            self.known(booking, &twins, stored)?
         } else {
             Vec::new()
         };
         let twins = twins.into_iter().chain(std::iter::repeat(false));
-        let known = self.known(booking, entries.iter().map(|entry| entry.id), stored)?;
+        let known = self.known(booking, &entries.iter().map(|entry| entry.id), stored)?;
         for ((entry, is_known), is_twin_known) in entries.iter().zip(known).zip(twins) {
             let place = usize::try_from(entry.group).ok().and_then(|group| places.get(group));
             let &place = place.ok_or_else(|| BookError::group(batch, entry.group))?;
@@ -220,7 +220,7 @@ impl Ledger {
             }
         }
         let signals = &batch.rated.signals;
-        let known = self.known(booking, signals.iter().map(|signal| signal.id), stored)?;
+        let known = self.known(booking, &signals.iter().map(|signal| signal.id), stored)?;
         for (signal, is_known) in signals.iter().zip(known) {
             self.book_signal(booking, &mut ingest, signal, is_known, now);
         }
@@ -232,7 +232,7 @@ impl Ledger {
     fn known(
         &mut self,
         booking: &Booking,
-        ids: impl Iterator<Item = Option<u64>> + Clone,
+        ids: &(impl Iterator<Item = Option<u64>> + Clone),
         stored: &StoredIds<'_>,
     ) -> Result<Vec<bool>, BookError> {
         let Guess { may_be_known, slices } = self.seen.look_up(ids.clone());

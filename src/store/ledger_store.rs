@@ -4,7 +4,6 @@
 //! batch. Now and then a fold moves the journal into keys of their own. Opening reads those keys
 //! and then applies the journal, through the same `Ledger::apply` as a running daemon.
 
-use std::error::Error;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
@@ -21,6 +20,7 @@ use super::keys::{self, prefix};
 use super::pending::{Blocks, Pending};
 use crate::ledger::alerts::{AlertChange, Deliveries};
 use crate::ledger::amounts::{Amounts, Row};
+use crate::ledger::booking::{StoredResult, TakeIds};
 use crate::ledger::counts::Counts;
 use crate::ledger::delta::{Delta, Grand, Ingest, SeriesId};
 use crate::ledger::inflight::Inflight;
@@ -142,12 +142,8 @@ impl LedgerStore {
         Ok(())
     }
 
-    /// Visits the committed request ids of a slice in lists.
-    pub fn each_id(
-        &self,
-        slice: UnixMillis,
-        visit: &mut dyn FnMut(&[u64]),
-    ) -> Result<(), StoreError> {
+    /// Hands over the committed request ids of a slice.
+    fn each_id(&self, slice: UnixMillis, visit: &mut TakeIds<'_>) -> Result<(), StoreError> {
         self.ids.each(&*self.engine, slice, &mut *visit)?;
         if let Some(listed) = self.pending.ids.get(&slice) {
             visit(listed);
@@ -156,10 +152,7 @@ impl LedgerStore {
     }
 
     /// Returns where the ledger finds the request ids that are committed here.
-    pub fn stored_ids(
-        &self,
-    ) -> impl Fn(UnixMillis, &mut dyn FnMut(&[u64])) -> Result<(), Box<dyn Error + Send + Sync>>
-    {
+    pub fn stored_ids(&self) -> impl Fn(UnixMillis, &mut TakeIds<'_>) -> StoredResult {
         |slice, visit| Ok(self.each_id(slice, visit)?)
     }
 
