@@ -19,7 +19,7 @@ use super::error::StoreError;
 use super::streams::Streams;
 
 /// Bytes of pages that sled may cache. What it drops stands in the cache of the system.
-const CACHE_BYTES: u64 = 2 << 20;
+const CACHE_BYTES: u64 = 1 << 20;
 /// Largest value. A leaf splits when it holds more than 16 pairs, and one of up to 3 is merged into
 /// its neighbour (sled's `Node::should_split`, `should_merge`); 20 pairs of this size still fit into
 /// a quarter of a segment of 512 KiB, above which sled writes a file of its own (`blobs/`).
