@@ -26,7 +26,7 @@ pub(super) const DROPPED_BITS: u32 = u64::BITS - RUN_BITS - (u32::BITS - SLOT_BI
 /// A merge visits every run, so it waits for this many new ids (few in tests, which have few) …
 const FRESH_MIN: usize = if cfg!(test) { 500 } else { 44_000 };
 /// … and for one new id to so many settled ones, each of which it moves.
-const SETTLED_PER_FRESH: usize = 32;
+const SETTLED_PER_FRESH: usize = 64;
 /// Places of the smallest open table.
 const PLACES_MIN: usize = 1 << 13;
 

@@ -367,7 +367,7 @@ mod tests {
         assert!(!seen.stored.contains_key(&later));
     }
 
-    /// The open table takes up to a megabyte; the rest grows by a thirtieth, in place.
+    /// The open table takes up to a megabyte; the rest grows by a sixtieth, in place.
     #[test]
     fn an_id_takes_six_bytes() {
         let mut seen = Kept::new(6 * HOUR_MS, 10_000_000);
