@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::error::Error;
+use std::ops::Range;
 
 use super::alerts::AlertChange;
 use super::batch::RatedBatch;
@@ -25,8 +26,8 @@ pub type StoredResult = Result<(), Box<dyn Error + Send + Sync>>;
 /// Takes request ids, list by list.
 pub type TakeIds<'t> = dyn FnMut(&[u64]) + 't;
 
-/// Where committed request ids are: hands over those of a slice.
-pub type StoredIds<'s> = dyn Fn(UnixMillis, &mut TakeIds<'_>) -> StoredResult + 's;
+/// Where committed request ids are: hands over those of slices that begin within a time.
+pub type StoredIds<'s> = dyn Fn(Range<UnixMillis>, &mut TakeIds<'_>) -> StoredResult + 's;
 
 /// Batches that wait for their commit.
 #[derive(Debug, Default)]
@@ -137,16 +138,17 @@ impl Booking {
     pub(super) fn find_ids(
         &self,
         wanted: &HashSet<u64>,
-        slices: &[UnixMillis],
+        slices: &[Range<UnixMillis>],
         stored: &StoredIds<'_>,
     ) -> Result<HashSet<u64>, BookError> {
         let mut found = HashSet::new();
-        for &slice in slices {
+        for slice in slices {
             let mut look = |ids: &[u64]| {
                 found.extend(ids.iter().filter(|id| wanted.contains(id)));
             };
-            stored(slice, &mut look).map_err(|source| BookError::Stored { slice, source })?;
-            if let Some(ids) = self.ids.get(&slice) {
+            stored(slice.clone(), &mut look)
+                .map_err(|source| BookError::Stored { slice: slice.start, source })?;
+            for (_, ids) in self.ids.range(slice.clone()) {
                 look(ids.apart());
                 look(ids.listed());
             }

@@ -7,6 +7,7 @@
 //! several logs share give one of the bits to tell these logs apart.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
@@ -79,8 +80,9 @@ struct Slot {
 pub struct Guess {
     /// Whether each id may be known.
     pub may_be_known: Vec<bool>,
-    /// The slices that these may be of.
-    pub slices: Vec<UnixMillis>,
+    /// The slices that these may be of. What was stored when windows were of another length is in the slice
+    /// in which its own begins.
+    pub slices: Vec<Range<UnixMillis>>,
 }
 
 /// What [`SeenIds::insert`] found.
@@ -135,7 +137,8 @@ impl SeenIds {
             slots = slots.with(found);
         }
         let slices = self.live.iter().filter(|&(_, &slot)| slots.holds(slot));
-        Guess { may_be_known, slices: slices.map(|(&slice, _)| slice).collect() }
+        let slices = slices.map(|(&slice, _)| slice..slice.plus(self.slice_ms)).collect();
+        Guess { may_be_known, slices }
     }
 
     /// Keeps the keyed hash `id` of a record made at `at` if it is new. `is_known` is what is certain after
@@ -312,7 +315,8 @@ mod tests {
         /// Tells which ids are known, after a look at the slices of the guess and no others.
         fn known(&mut self, ids: impl Iterator<Item = u64> + Clone) -> Vec<bool> {
             let Guess { may_be_known, slices } = self.seen.look_up(ids.clone().map(Some));
-            let stored = |id| slices.iter().any(|slice| self.stored[slice].contains(&as_kept(id)));
+            let stored =
+                |id| slices.iter().any(|slice| self.stored[&slice.start].contains(&as_kept(id)));
             may_be_known.into_iter().zip(ids).map(|(may_be, id)| may_be && stored(id)).collect()
         }
 

@@ -4,6 +4,7 @@
 //! batch. Now and then a fold moves the journal into keys of their own. Opening reads those keys
 //! and then applies the journal, through the same `Ledger::apply` as a running daemon.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
@@ -142,18 +143,18 @@ impl LedgerStore {
         Ok(())
     }
 
-    /// Hands over the committed request ids of a slice.
-    fn each_id(&self, slice: UnixMillis, visit: &mut TakeIds<'_>) -> Result<(), StoreError> {
-        self.ids.each(&*self.engine, slice, &mut *visit)?;
-        if let Some(listed) = self.pending.ids.get(&slice) {
-            visit(listed);
+    /// Hands over the committed request ids of slices that begin in `slices`.
+    fn each_id(&self, slices: Range<UnixMillis>, take: &mut TakeIds<'_>) -> Result<(), StoreError> {
+        for (slice, _) in self.ids.counts().filter(|(slice, _)| slices.contains(slice)) {
+            self.ids.each(&*self.engine, slice, &mut *take)?;
         }
+        self.pending.ids.range(slices).for_each(|(_, listed)| take(listed));
         Ok(())
     }
 
     /// Returns where the ledger finds the request ids that are committed here.
-    pub fn stored_ids(&self) -> impl Fn(UnixMillis, &mut TakeIds<'_>) -> StoredResult {
-        |slice, visit| Ok(self.each_id(slice, visit)?)
+    pub fn stored_ids(&self) -> impl Fn(Range<UnixMillis>, &mut TakeIds<'_>) -> StoredResult {
+        |slices, take| Ok(self.each_id(slices, take)?)
     }
 
     /// Tells whether the journal is so large that it should be folded now.

@@ -83,6 +83,26 @@ fn streams_that_no_key_names_go_when_the_ledger_is_opened() {
     assert_eq!(all_of(&again), all_of(&opened));
 }
 
+/// The slices of another window begin at other times than the stored ones.
+#[test]
+fn what_was_counted_is_known_under_a_window_of_another_length() {
+    let disk = Disk::default();
+    let now = START.plus(HOUR_MS / 2);
+    let calls: Vec<Call> = (0..2_000).map(call).collect();
+    let (mut store, mut ledger) = open(&disk, UNCAPPED).unwrap();
+    commit(&mut store, &mut ledger, &batch(1, 0, &calls, now), now);
+    let (mut log, mut counted) = (2, calls.len());
+    for hours in [6, 5, 7, 1, 24] {
+        let settings = Settings { window_ms: hours * HOUR_MS, ..UNCAPPED };
+        (store, ledger) = open(&disk, settings).unwrap();
+        commit(&mut store, &mut ledger, &batch(log, 0, &calls, now), now);
+        assert_eq!(ledger.seen().len(), counted, "{hours} hours");
+        let new = 2_000 + u16::try_from(log).unwrap();
+        commit(&mut store, &mut ledger, &batch(log + 100, 0, &[call(new)], now), now);
+        (log, counted) = (log + 1, counted + 1);
+    }
+}
+
 #[test]
 fn labels_as_long_as_a_line_still_fit_into_one_value() {
     let disk = Disk::default();
