@@ -1,7 +1,7 @@
 //! Batches on their way into one commit. Filled by [`super::state::Ledger::book`], emptied by
 //! [`super::state::Ledger::close`]; it must never outlive a failed commit.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::ops::Range;
 
@@ -134,26 +134,20 @@ impl Booking {
         self.alerts.extend(changes);
     }
 
-    /// Returns which of the ids `wanted` are among those of `slices`, committed or booked here.
-    pub(super) fn find_ids(
+    /// Hands over all ids of a slice, committed or booked here.
+    pub(super) fn each_id(
         &self,
-        wanted: &HashSet<u64>,
-        slices: &[Range<UnixMillis>],
+        slice: &Range<UnixMillis>,
         stored: &StoredIds<'_>,
-    ) -> Result<HashSet<u64>, BookError> {
-        let mut found = HashSet::new();
-        for slice in slices {
-            let mut look = |ids: &[u64]| {
-                found.extend(ids.iter().filter(|id| wanted.contains(id)));
-            };
-            stored(slice.clone(), &mut look)
-                .map_err(|source| BookError::Stored { slice: slice.start, source })?;
-            for (_, ids) in self.ids.range(slice.clone()) {
-                look(ids.apart());
-                look(ids.listed());
-            }
+        take: &mut TakeIds<'_>,
+    ) -> Result<(), BookError> {
+        stored(slice.clone(), take)
+            .map_err(|source| BookError::Stored { slice: slice.start, source })?;
+        for (_, ids) in self.ids.range(slice.clone()) {
+            take(ids.apart());
+            take(ids.listed());
         }
-        Ok(found)
+        Ok(())
     }
 
     /// Drops the ids of slices that were forgotten after they were booked, so that the commit holds

@@ -21,6 +21,8 @@ const SLOT_MASK: u64 = (1 << SLOT_BITS) - 1;
 /// Upper bits of an entry, which its run tells.
 const RUN_BITS: u32 = 12;
 const RUNS: usize = 1 << RUN_BITS;
+/// Bits that name the slot beside what is kept of a settled id.
+const TAG_SLOT: u32 = (1 << SLOT_BITS) - 1;
 /// Bits of an entry below those that settled ids keep.
 pub(super) const DROPPED_BITS: u32 = u64::BITS - RUN_BITS - (u32::BITS - SLOT_BITS);
 /// A merge visits every run, so it waits for this many new ids (few in tests, which have few) …
@@ -281,9 +283,6 @@ fn run_of(entry: u64) -> usize {
     usize::try_from(entry >> (u64::BITS - RUN_BITS)).unwrap_or(0)
 }
 
-/// The bits of a tag that name the slot.
-const TAG_SLOT: u32 = (1 << SLOT_BITS) - 1;
-
 #[expect(clippy::cast_possible_truncation, reason = "the upper bits are those of the run")]
 fn tag_of(entry: u64) -> u32 {
     (entry >> (DROPPED_BITS - SLOT_BITS)) as u32 & !TAG_SLOT | (entry & SLOT_MASK) as u32
@@ -293,8 +292,8 @@ fn tag_of(entry: u64) -> u32 {
 #[derive(Debug)]
 struct Fresh {
     entries: Vec<u64>,
-    /// Place of an entry behind 1, and above that some bits of its id; 0 where there is none. So most
-    /// searches look at no other entry, and this half as large as a table of entries.
+    /// One more than the place of an entry, and above that some bits of its id; 0 where there is none. So
+    /// most searches look at no other entry, and this is half as large as a table of entries.
     places: Vec<u32>,
     /// How many entries there are of each slot.
     by_slot: [usize; SLOTS],

@@ -19,6 +19,7 @@ pub mod inflight;
 pub mod meter;
 pub mod new_ids;
 pub mod position;
+mod recalled;
 mod record_ids;
 pub mod rollup;
 pub mod seen;

@@ -54,24 +54,33 @@ impl NewIds {
     }
 }
 
+/// Returns ids as they are stored, eight bytes each.
+pub fn bytes_of(ids: &[u64]) -> Vec<u8> {
+    // Written into place, since to push byte by byte takes many times as long.
+    let mut bytes = vec![0; size_of_val(ids)];
+    for (place, id) in bytes.as_chunks_mut().0.iter_mut().zip(ids) {
+        *place = id.to_be_bytes();
+    }
+    bytes
+}
+
+/// Returns the ids of stored bytes; what is left over of the last eight is none.
+pub fn ids_of(bytes: &[u8]) -> impl Iterator<Item = u64> {
+    bytes.as_chunks().0.iter().map(|id| u64::from_be_bytes(*id))
+}
+
 /// Ids are random, so the varints of the rest would make them longer: they are stored as they are.
 impl Serialize for IdList {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        // Written into place, since to push byte by byte takes many times as long.
-        let mut bytes = vec![0; self.0.len() * size_of::<u64>()];
-        for (place, id) in bytes.as_chunks_mut().0.iter_mut().zip(&self.0) {
-            *place = id.to_be_bytes();
-        }
-        serializer.serialize_bytes(&bytes)
+        serializer.serialize_bytes(&bytes_of(&self.0))
     }
 }
 
 impl<'de> Deserialize<'de> for IdList {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let bytes = <&[u8]>::deserialize(deserializer)?;
-        let (ids, rest) = bytes.as_chunks::<8>();
-        if rest.is_empty() {
-            Ok(Self(ids.iter().map(|id| u64::from_be_bytes(*id)).collect()))
+        if bytes.len().is_multiple_of(size_of::<u64>()) {
+            Ok(Self(ids_of(bytes).collect()))
         } else {
             Err(serde::de::Error::custom("a list of ids is not a multiple of eight bytes"))
         }

@@ -10,12 +10,13 @@ use std::sync::Arc;
 use super::alerts::Alerts;
 use super::amounts::Amounts;
 use super::batch::{Entry, Observation, RatedBatch, SignalEntry};
-use super::booking::{BookError, Booking, StoredIds};
+use super::booking::{BookError, Booking, StoredIds, TakeIds};
 use super::catalog::Catalog;
 use super::counts::Counts;
 use super::delta::{Cell, Delta, Grand, Ingest, SeriesId, SignalCell};
 use super::inflight::Inflight;
 use super::position::{LogId, LogPosition};
+use super::recalled::{IdSet, Recalled};
 use super::rollup::{Bucket, Horizons, HourCuts, Level, Retention};
 use super::seen::{Guess, Seen, SeenIds, as_kept, twin};
 use super::signals::{SignalId, Signals, Tally};
@@ -66,6 +67,7 @@ pub struct Ledger {
     alerts: Arc<Alerts>,
     positions: BTreeMap<LogId, LogPosition>,
     seen: SeenIds,
+    recalled: Recalled,
     /// Slices of the committed ids with how many there are, the one that grew longest ago first.
     slices: Vec<(UnixMillis, u64)>,
     horizons: Horizons,
@@ -127,6 +129,7 @@ impl Ledger {
             alerts: Arc::default(),
             positions: BTreeMap::new(),
             seen: SeenIds::new(settings.window_ms, settings.ids_max),
+            recalled: Recalled::default(),
             slices: Vec::new(),
             horizons: Horizons::default(),
             newest: UnixMillis(0),
@@ -240,8 +243,12 @@ impl Ledger {
             return Ok(may_be_known);
         }
         let wanted = || ids.clone().zip(&may_be_known).map(|(id, may_be)| id.filter(|_| *may_be));
-        let wanted_ids = wanted().flatten().map(as_kept).collect();
-        let found = booking.find_ids(&wanted_ids, &slices, stored)?;
+        let wanted_ids: IdSet = wanted().flatten().map(as_kept).collect();
+        let mut found = IdSet::default();
+        for slice in &slices {
+            let each = |take: &mut TakeIds<'_>| booking.each_id(slice, stored, take);
+            self.recalled.find(slice, &wanted_ids, &mut found, each)?;
+        }
         Ok(wanted().map(|id| id.is_some_and(|id| found.contains(&as_kept(id)))).collect())
     }
 
@@ -287,7 +294,9 @@ impl Ledger {
                 Seen::New { id, slice } => {
                     if self.seen.has_evicted() {
                         booking.forget_ids(self.seen.take_evicted());
+                        self.recalled.clear();
                     }
+                    self.recalled.add(slice, id);
                     booking.ids.entry(slice).or_default().push(id);
                 }
             }
@@ -305,6 +314,7 @@ impl Ledger {
     /// Makes the delta of everything that was booked.
     pub fn close(&mut self, mut booking: Booking) -> Delta {
         booking.forget_ids(self.seen.take_evicted());
+        self.recalled.rest();
         let ids = self.seen.slices().into_iter();
         let ids = ids.filter_map(|slice| Some((slice, booking.ids.remove(&slice)?)));
         let mut delta = Delta {

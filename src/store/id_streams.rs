@@ -10,6 +10,7 @@ use super::codec::{self, misplaced};
 use super::engine::{Engine, StreamPart, WriteBatch, each};
 use super::error::StoreError;
 use super::keys::{self, prefix};
+use crate::ledger::new_ids::{bytes_of, ids_of};
 use crate::ledger::seen::Evicted;
 use crate::model::time::UnixMillis;
 
@@ -65,15 +66,8 @@ impl IdStreams {
         let taken = self.0.values().map(|stream| stream.number).chain(batch.ended.iter().copied());
         let next = taken.max().map_or(0, |number| number + 1);
         let stream = self.0.entry(slice).or_insert(IdStream { number: next, ids: 0, digest: 0 });
-        let mut bytes = vec![0; size_of_val(ids)];
-        for (place, id) in bytes.as_chunks_mut().0.iter_mut().zip(ids) {
-            *place = id.to_be_bytes();
-        }
-        batch.written.push(StreamPart {
-            stream: stream.number,
-            from: stream.ids * ID_BYTES,
-            bytes,
-        });
+        let from = stream.ids * ID_BYTES;
+        batch.written.push(StreamPart { stream: stream.number, from, bytes: bytes_of(ids) });
         stream.ids += ids.len() as u64;
         stream.digest = digest(stream.digest, ids);
         codec::put(batch, keys::ids(slice), stream)
@@ -91,7 +85,7 @@ impl IdStreams {
         let mut list = Vec::new();
         engine.read_stream(stream.number, stream.ids.saturating_mul(ID_BYTES), &mut |bytes| {
             list.clear();
-            list.extend(bytes.as_chunks().0.iter().map(|id| u64::from_be_bytes(*id)));
+            list.extend(ids_of(bytes));
             found = digest(found, &list);
             visit(&list);
         })?;

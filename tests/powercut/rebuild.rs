@@ -51,16 +51,25 @@ pub(crate) fn run(rounds: u64, random: &mut Random) -> Outcome {
         let wrong = attempt(&events, cut, |_| true, random).err();
         assert_eq!(wrong, None, "round {round}, cut after {cut} of {} calls", events.len());
     }
-    // The same rig without the barrier: it must find what the barrier is for.
-    let no_barrier = |what: &What| !matches!(what, What::Sync { data_only: true, .. });
-    let lost = (0..rounds)
-        .filter(|_| {
+    // The same rig without one of the barriers: it must find what they are for.
+    let is_barrier = |what: &What| matches!(what, What::Sync { data_only: true, .. });
+    let of_streams =
+        |what: &What| matches!(what, What::Sync { name, .. } if name.starts_with("streams"));
+    let mut lost = |counts: &dyn Fn(&What) -> bool| {
+        let cuts = (0..rounds).filter(|_| {
             let cut = random_cut(&events, random);
-            attempt(&events, cut, no_barrier, random).is_err()
-        })
-        .count();
-    assert!(lost > 0, "without the barrier {rounds} rounds of {rounds} were exact: a blind test");
-    Outcome::Passed(format!("{rounds} of {rounds} exact; without the barrier {lost} were not"))
+            attempt(&events, cut, counts, random).is_err()
+        });
+        let lost = cuts.count();
+        assert!(lost > 0, "without a barrier {rounds} rounds of {rounds} were exact: a blind test");
+        lost
+    };
+    let without = lost(&|what| !is_barrier(what));
+    let without_streams = lost(&|what| !(is_barrier(what) && of_streams(what)));
+    Outcome::Passed(format!(
+        "{rounds} of {rounds} exact; without the barrier {without} were not, without that of streams \
+         {without_streams}"
+    ))
 }
 
 /// Returns a moment after the first acknowledgement; before it nothing is promised.

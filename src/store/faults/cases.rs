@@ -83,6 +83,35 @@ fn streams_that_no_key_names_go_when_the_ledger_is_opened() {
     assert_eq!(all_of(&again), all_of(&opened));
 }
 
+/// While duplicates keep coming, their slice is not read again for each batch, and grows all the same.
+#[test]
+fn duplicates_that_keep_coming_are_known_beside_new_calls() {
+    let (mut store, mut ledger) = open(&Disk::default(), UNCAPPED).unwrap();
+    let old: Vec<Call> = (0..2_000).map(call).collect();
+    commit(&mut store, &mut ledger, &batch(1, 0, &old, START), START);
+    let mut all = old.clone();
+    for round in 0..3u16 {
+        let mut booking = ledger.open_booking(START);
+        for part in 0..8u16 {
+            let new = (1..=300).map(|id| call(2_000 + 300 * (8 * round + part) + id));
+            all.extend(new);
+            let log = u64::from(2 + 8 * round + part);
+            ledger
+                .book(&mut booking, &batch(log, 0, &all, START), START, &store.stored_ids())
+                .unwrap();
+            assert_eq!(ledger.seen().len(), all.len(), "{round} {part}");
+        }
+        let delta = ledger.close(booking);
+        store.commit(&delta).unwrap();
+        ledger.apply(&delta);
+        if round == 1 {
+            store.fold(&ledger).unwrap();
+        }
+    }
+    assert_eq!(ledger.grand().requests, all.len() as u64);
+    assert_sound(&store, &ledger);
+}
+
 /// The slices of another window begin at other times than the stored ones.
 #[test]
 fn what_was_counted_is_known_under_a_window_of_another_length() {
