@@ -164,6 +164,9 @@ impl Browser {
 
     /// Drags from the middle of one element to that of another.
     pub(crate) fn drag(&self, from: &str, to: &str) {
+        // A pointer can't go to what is not in the window.
+        let show = "document.querySelector(arguments[0]).scrollIntoView({ block: 'center' })";
+        self.run(show, &[json!(from)]);
         let middle = "const box = document.querySelector(arguments[0]).getBoundingClientRect(); \
             return [Math.round(box.x + box.width / 2), Math.round(box.y + box.height / 2)]";
         let go = |css: &str| {
