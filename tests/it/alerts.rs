@@ -220,8 +220,8 @@ fn spend(work: &WorkDir, principal: &str, calls: usize) {
     std::io::Write::write_all(&mut file, text.as_bytes()).unwrap();
 }
 
-/// A budget of a dollar a day for each principal: ten thousand tokens cost eight cents.
-const BUDGET: &str = "[[budget]]\nname = \"each\"\nlimit_usd = 1\nperiod = \"month\"\nper = \"principal\"\n\
+/// A budget of a dollar for each principal, which begins anew at no midnight: ten thousand tokens cost eight cents.
+const BUDGET: &str = "[[budget]]\nname = \"each\"\nlimit_usd = 1\nperiod = \"rolling 30d\"\nper = \"principal\"\n\
                       enforce = true\nthresholds = [\"100%\"]\n[alerts.spike]\nenabled = false\n";
 
 #[test]

@@ -9,10 +9,11 @@ use crate::support::json;
 use crate::support::work_dir::WorkDir;
 
 fn started(work: &WorkDir) -> Daemon {
+    // The calls may be of the day before, whose budget would not be used up today.
     work.file("logs/bedrock.jsonl", log(last_minute()));
     let config = config(
         work,
-        "[[budget]]\nname = \"small\"\nlimit_usd = 0.01\nperiod = \"day\"\n\
+        "[[budget]]\nname = \"small\"\nlimit_usd = 0.01\nperiod = \"rolling 1d\"\n\
          [[budget]]\nname = \"tokens\"\nlimit_tokens = 1000000\nperiod = \"month\"\nper = \"principal\"\n\
          [[fixed_cost]]\nname = \"endpoint\"\nhourly_usd = 0.01\nfrom = \"2026-01-01\"\n",
     );
