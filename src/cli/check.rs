@@ -100,7 +100,7 @@ fn text(ledger: &Ledger, report: &Report) -> String {
     text.push_str(&format!("commits    {}\n", grouped(ledger.number())));
     text.push_str(&format!("series     {}\n", grouped(report.series as u64)));
     text.push_str(&format!("logs       {}\n", grouped(report.logs as u64)));
-    text.push_str(&format!("ids        {}\n", grouped(report.ids as u64)));
+    text.push_str(&format!("ids        {}\n", grouped(report.ids)));
     for (level, rows) in &report.rows {
         let name = format!("{} rows", level.as_str());
         text.push_str(&format!("{name:<10} {}\n", grouped(*rows)));

@@ -10,10 +10,12 @@ use super::charges::Charger;
 use super::evaluator::Start;
 use super::mailbox::Mailbox;
 use super::published::Published;
+use super::quiet::Quiet;
 use crate::config::Labels;
 use crate::ledger::alerts::AlertChange;
 use crate::ledger::batch::RatedBatch;
 use crate::ledger::booking::{BookError, Booking};
+use crate::ledger::delta::Delta;
 use crate::ledger::position::LogId;
 use crate::ledger::state::Ledger;
 use crate::metrics::snapshot::COMMIT_US_BOUNDS;
@@ -80,6 +82,7 @@ pub(super) struct Committer {
     next_number: u64,
     last_commit: Option<Instant>,
     last_fold: Instant,
+    said: Quiet<&'static str>,
 }
 
 impl Committer {
@@ -111,6 +114,7 @@ impl Committer {
             next_number: 0,
             last_commit: None,
             last_fold: Instant::now(),
+            said: Quiet::default(),
         }
     }
 
@@ -170,6 +174,7 @@ impl Committer {
                 if store.fold_is_due() {
                     store.fold(ledger)?;
                 }
+                self.tell_evicted(&delta);
             }
         }
         Ok(())
@@ -228,12 +233,24 @@ impl Committer {
             let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
             self.facts.commit_us.observe(&COMMIT_US_BOUNDS, micros);
             self.facts.committed = (self.now)();
-            self.facts.ids_evicted_early +=
-                delta.evicted.iter().filter(|slice| slice.early).count() as u64;
+            self.tell_evicted(&delta);
             self.last_commit = Some(Instant::now());
         }
         self.publish();
         Ok(())
+    }
+
+    /// Counts the slices that a commit forgot although they were in the window.
+    fn tell_evicted(&mut self, delta: &Delta) {
+        let early = delta.evicted.iter().filter(|slice| slice.early).count() as u64;
+        self.facts.ids_evicted_early += early;
+        if early > 0 && self.said.may_say("evicted") {
+            tracing::warn!(
+                slices = early,
+                "request ids were forgotten before the window was over, a duplicate of their calls would count \
+                 again; raise `deduplication.ids_max`"
+            );
+        }
     }
 
     fn fold_if_old(&mut self) -> Result<(), CommitError> {

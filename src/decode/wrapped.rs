@@ -367,6 +367,28 @@ fn the_message_of_an_application_is_no_wrapping() {
 }
 
 #[test]
+fn a_line_that_gzip_shrunk_to_nothing_holds_few_records() {
+    let record = r#"{"time":1788357601,"model":"m","input_tokens":1,"output_tokens":1}"#;
+    let many = vec![record; 20_000].join("\n");
+    let line = json!({"awslogs": {"data": base64_gzip(&many)}}).to_string();
+    let found = |line: &str| {
+        let all = found(line.as_bytes());
+        let records = all.iter().filter(|found| matches!(found, Found::Record(..))).count();
+        let oversized = all.iter().filter(|found| **found == Found::Rejected(Reject::Oversized));
+        (records, oversized.count(), all.len())
+    };
+    let allowed = line.len() / 2 + 128;
+    assert!((200..15_000).contains(&allowed), "{allowed}");
+    assert_eq!(found(&line), (allowed, 20_000 - allowed, 20_000));
+    // What is as long as it looks has all of them, and so have arrays of counts.
+    assert_eq!(found(&format!("[{}]", vec![record; 20_000].join(","))), (20_000, 0, 20_000));
+    let counts = vec![10; 100];
+    let arrays = json!({"_aws": {"Timestamp": 1_788_357_601_000_u64}, "model": "m", "input_tokens": counts,
+        "output_tokens": counts});
+    assert_eq!(found(&json!(vec![arrays; 40]).to_string()), (4_000, 0, 4_000));
+}
+
+#[test]
 fn hostile_wrappings_are_bounded_and_counted() {
     let bomb = gzip(&vec![b' '; 64 << 20]);
     let data = STANDARD.encode(&bomb);

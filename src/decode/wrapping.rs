@@ -6,7 +6,8 @@
 //! its account) goes along. It must never look for records inside of records, nor in the message of
 //! an application's own log line: that may be anybody's text.
 //!
-//! Wrappings are hostile input: depth, and the bytes that gzip gives for one line, are bounded.
+//! Wrappings are hostile input: depth, the bytes that gzip gives for one line, and the records that it may hold
+//! are bounded.
 
 use std::borrow::Cow;
 use std::io::Read as _;
@@ -28,6 +29,14 @@ const DEPTH_MAX: usize = 10;
 /// Bytes that gzip may give for one line. A subscription's payload is 1 MiB at most in Kinesis
 /// (`Kinesis Data Streams` quotas) and JSON of logs rarely shrinks to less than a twentieth.
 const INFLATED_BYTES_MAX: usize = 32 << 20;
+/// Records that any line may hold, and the bytes for which it may hold one more: two counts, of a digit
+/// and a comma each, are the shortest that arrays tell of a call, so only what gzip shrunk has more.
+const RECORDS_MIN: usize = 128;
+const BYTES_PER_RECORD_MIN: usize = 2;
+/// Records of any line, since each takes memory until it is committed: the longest by default have so many
+/// if each takes this many bytes.
+const RECORDS_MAX: usize = 1 << 18;
+const BYTES_PER_RECORD: usize = 32;
 /// Scratch memory larger than this is given back at once.
 const SPARE_BYTES_MAX: usize = 1 << 20;
 
@@ -117,24 +126,42 @@ struct Unwrap<'d, V> {
     decoder: &'d mut Decoder,
     visit: &'d mut V,
     inflated: usize,
+    /// Records that the line may still hold.
+    left: usize,
 }
 
 /// Takes `line` apart and shows each part of it to `visit`.
 pub(super) fn unwrap(decoder: &mut Decoder, line: &[u8], visit: &mut impl FnMut(Item<'_>)) {
-    Unwrap { decoder, visit, inflated: 0 }.message(line, Around::default());
+    Unwrap::new(decoder, line, visit).message(line, Around::default());
 }
 
 /// Does the same for a line that was just walked over and is an object, but no record.
 pub(super) fn unwrap_object(decoder: &mut Decoder, line: &[u8], visit: &mut impl FnMut(Item<'_>)) {
-    Unwrap { decoder, visit, inflated: 0 }.wrapping(line, Around::default());
+    Unwrap::new(decoder, line, visit).wrapping(line, Around::default());
 }
 
 /// Does the same for a line that was just walked over and whose counts are none of a single call.
 pub(super) fn unwrap_calls(decoder: &mut Decoder, line: &[u8], visit: &mut impl FnMut(Item<'_>)) {
-    Unwrap { decoder, visit, inflated: 0 }.calls(line, Around::default());
+    Unwrap::new(decoder, line, visit).calls(line, Around::default());
 }
 
-impl<V: FnMut(Item<'_>)> Unwrap<'_, V> {
+impl<'d, V: FnMut(Item<'_>)> Unwrap<'d, V> {
+    fn new(decoder: &'d mut Decoder, line: &[u8], visit: &'d mut V) -> Self {
+        let few = line.len() / BYTES_PER_RECORD_MIN + RECORDS_MIN;
+        let many = RECORDS_MAX.max(line.len() / BYTES_PER_RECORD);
+        Self { decoder, visit, inflated: 0, left: few.min(many) }
+    }
+
+    /// Tells whether the line may hold one more record; if not, says so of `part`.
+    fn may_hold(&mut self, part: &[u8]) -> bool {
+        let left = self.left.checked_sub(1);
+        match left {
+            Some(left) => self.left = left,
+            None => self.reject(Reject::Oversized, part),
+        }
+        left.is_some()
+    }
+
     fn reject(&mut self, reject: Reject, part: &[u8]) {
         (self.visit)(Item::Rejected { reject, part: Refused(part) });
     }
@@ -240,7 +267,7 @@ impl<V: FnMut(Item<'_>)> Unwrap<'_, V> {
 
     fn walked(&mut self, object: &[u8], around: Around<'_>) {
         match self.decoder.draft(object).finish() {
-            Ok(invocation) => self.record(invocation, around),
+            Ok(invocation) => self.record(invocation, object, around),
             Err(Reject::UnknownKind) => self.wrapping(object, around),
             Err(Reject::BadTokenCount) => self.calls(object, around),
             Err(reject) => self.reject(reject, object),
@@ -250,12 +277,15 @@ impl<V: FnMut(Item<'_>)> Unwrap<'_, V> {
     /// Shows the calls of an object that was walked over and whose counts are none of a single call.
     fn calls(&mut self, object: &[u8], around: Around<'_>) {
         match parallel::calls(self.decoder, object) {
-            Some(calls) => calls.into_iter().for_each(|call| self.record(call, around)),
+            Some(calls) => calls.into_iter().for_each(|call| self.record(call, object, around)),
             None => self.reject(Reject::BadTokenCount, object),
         }
     }
 
-    fn record(&mut self, mut invocation: Invocation<'_>, around: Around<'_>) {
+    fn record(&mut self, mut invocation: Invocation<'_>, part: &[u8], around: Around<'_>) {
+        if !self.may_hold(part) {
+            return;
+        }
         if invocation.account.is_none() {
             invocation.account = around.account();
         }
@@ -274,13 +304,14 @@ impl<V: FnMut(Item<'_>)> Unwrap<'_, V> {
     /// Shows what a line that is no call was found to be.
     fn found(&mut self, found: Found<'_>, part: &[u8], around: Around<'_>) {
         match found {
-            Found::Signal(mut signal) => {
+            Found::Signal(mut signal) if self.may_hold(part) => {
                 signal.at = signal.at.or_else(|| around.at());
                 if signal.account.is_none() {
                     signal.account = around.account();
                 }
                 (self.visit)(Item::Signal { signal, event_id: around.event_id });
             }
+            Found::Signal(_) => {}
             Found::Ignored => (self.visit)(Item::Ignored),
             Found::Rejected(reject) => self.reject(reject, part),
         }

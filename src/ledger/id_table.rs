@@ -113,9 +113,9 @@ impl IdTable {
     #[cold]
     fn renew_filter(&mut self) {
         let filter = &mut self.filter;
-        filter.begin_anew(self.settled.tags.len() + self.fresh.entries.len());
+        filter.begin_anew(self.settled.tags.len() + self.fresh.len());
         self.settled.each(|entry| filter.note(entry));
-        self.fresh.entries.iter().for_each(|&entry| filter.note(entry));
+        self.fresh.each(|entry| filter.note(entry));
     }
 
     /// Drops all ids of a slot.
@@ -188,19 +188,19 @@ impl Settled {
     /// Adds entries, each at the end of its run.
     fn merge(&mut self, fresh: &Fresh) {
         let mut free = vec![0u32; RUNS];
-        for &entry in &fresh.entries {
+        fresh.each(|entry| {
             if let Some(added) = free.get_mut(run_of(entry)) {
                 *added += 1;
             }
-        }
-        self.make_room(fresh.entries.len(), &mut free);
-        for &entry in &fresh.entries {
-            let Some(free) = free.get_mut(run_of(entry)) else { continue };
+        });
+        self.make_room(fresh.len(), &mut free);
+        fresh.each(|entry| {
+            let Some(free) = free.get_mut(run_of(entry)) else { return };
             if let Some(tag) = self.tags.get_mut(*free as usize) {
                 *tag = tag_of(entry);
                 *free += 1;
             }
-        }
+        });
         for (settled, fresh) in self.by_slot.iter_mut().zip(fresh.by_slot) {
             *settled += fresh;
         }
@@ -291,6 +291,7 @@ fn tag_of(entry: u64) -> u32 {
 /// Entries in the order in which they came, and an open-addressing table that finds them.
 #[derive(Debug)]
 struct Fresh {
+    /// Those that were dropped are [`DROPPED`].
     entries: Vec<u64>,
     /// One more than the place of an entry, and above that some bits of its id; 0 where there is none. So
     /// most searches look at no other entry, and this is half as large as a table of entries.
@@ -303,6 +304,10 @@ struct Fresh {
 const ENTRY_BITS: u32 = 20;
 const ENTRY_MASK: u32 = (1 << ENTRY_BITS) - 1;
 const ENTRIES_MAX: usize = 1 << (ENTRY_BITS - 1);
+/// Most entries that may come between two calls of [`IdTable::settle`]: their places have no more bits.
+pub(super) const ADDED_MAX: usize = ENTRIES_MAX / 2;
+/// What stands in the place of a dropped entry; it is equal to none, since the id of each is at least 1.
+const DROPPED: u64 = 0;
 
 impl Fresh {
     fn new(places: usize) -> Self {
@@ -316,16 +321,23 @@ impl Fresh {
         self.by_slot = [0; SLOTS];
     }
 
-    /// Drops the entries of a slot. A slice that is forgotten is mostly so old that it has none.
+    /// Drops the entries of a slot. Their places stay taken until the next merge: to make the table anew
+    /// for each slice would let times that are far apart cost as much as all that waits here.
     fn remove(&mut self, slot: usize) {
-        if self.by_slot.get(slot).is_some_and(|&entries| entries > 0) {
-            let mut kept = std::mem::take(&mut self.entries);
-            kept.retain(|&entry| slot_of(entry) != slot);
-            self.empty();
-            for entry in kept {
-                self.add(entry);
-            }
-        }
+        let left = self.by_slot.get_mut(slot).map_or(0, std::mem::take);
+        let is_of_slot = |entry: &&mut u64| **entry != DROPPED && slot_of(**entry) == slot;
+        // A slice that is forgotten is mostly so old that it has none, or so new that they came last.
+        self.entries.iter_mut().rev().filter(is_of_slot).take(left).for_each(|it| *it = DROPPED);
+    }
+
+    /// Returns how many entries there are.
+    fn len(&self) -> usize {
+        self.by_slot.iter().sum()
+    }
+
+    /// Visits the entries.
+    fn each(&self, visit: impl FnMut(u64)) {
+        self.entries.iter().copied().filter(|&entry| entry != DROPPED).for_each(visit);
     }
 
     /// Returns where an id is found, or the empty place where that belongs.
@@ -354,6 +366,7 @@ impl Fresh {
             self.grow();
         }
         let Err(free) = self.find(entry) else { return false };
+        debug_assert!(self.entries.len() < ENTRY_MASK as usize, "more than `ADDED_MAX` at once");
         self.entries.push(entry);
         if let Some(free) = self.places.get_mut(free) {
             *free = mark_of(entry) | place(self.entries.len());
@@ -367,9 +380,9 @@ impl Fresh {
     /// Makes twice the places for the same entries.
     fn grow(&mut self) {
         let mut table = Self::new(self.places.len() * 2);
-        for &entry in &self.entries {
+        self.each(|entry| {
             table.add(entry);
-        }
+        });
         *self = table;
     }
 }

@@ -19,6 +19,8 @@ pub(super) struct Recalled {
     /// The slice in which something was found last: when that happens again it is worth keeping.
     last: Option<UnixMillis>,
     whole: Option<(UnixMillis, IdSet)>,
+    /// A slice that has more ids than are held.
+    too_large: Option<UnixMillis>,
     is_used: bool,
 }
 
@@ -36,7 +38,8 @@ impl Recalled {
             self.is_used = true;
             return Ok(());
         }
-        let mut whole = (self.last == Some(slice.start)).then(IdSet::default);
+        let is_worth = self.last == Some(slice.start) && self.too_large != Some(slice.start);
+        let mut whole = is_worth.then(IdSet::default);
         let before = found.len();
         each(&mut |ids| {
             found.extend(ids.iter().filter(|id| wanted.contains(id)));
@@ -47,10 +50,12 @@ impl Recalled {
         })?;
         if found.len() > before {
             self.last = Some(slice.start);
-        }
-        if let Some(whole) = whole {
-            self.whole = Some((slice.start, whole));
             self.is_used = true;
+        }
+        match whole {
+            Some(whole) => self.whole = Some((slice.start, whole)),
+            None if is_worth => self.too_large = Some(slice.start),
+            None => {}
         }
         Ok(())
     }
@@ -59,6 +64,10 @@ impl Recalled {
     pub(super) fn add(&mut self, slice: UnixMillis, id: u64) {
         if let Some((_, ids)) = self.whole.as_mut().filter(|(known, _)| *known == slice) {
             ids.insert(id);
+            if ids.len() > IDS_MAX {
+                self.whole = None;
+                self.too_large = Some(slice);
+            }
         }
     }
 
@@ -67,10 +76,68 @@ impl Recalled {
         *self = Self::default();
     }
 
-    /// Drops what was not used since the last commit.
+    /// Drops everything that led to nothing since the last commit.
     pub(super) fn rest(&mut self) {
         if !std::mem::take(&mut self.is_used) {
             self.clear();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::time::HOUR_MS;
+
+    const SLICE: UnixMillis = UnixMillis(1_000 * HOUR_MS);
+
+    /// Looks for `wanted` in a slice with the ids `1..=stored`. Tells whether they were read.
+    fn is_read(recalled: &mut Recalled, stored: u64, wanted: u64) -> bool {
+        let mut is_read = false;
+        let mut found = IdSet::default();
+        let wanted: IdSet = [wanted].into_iter().collect();
+        let slice = SLICE..SLICE.plus(HOUR_MS);
+        let all: Vec<u64> = (1..=stored).collect();
+        let each = |take: &mut TakeIds<'_>| {
+            is_read = true;
+            all.chunks(8_192).for_each(take);
+            Ok::<_, std::convert::Infallible>(())
+        };
+        recalled.find(&slice, &wanted, &mut found, each).unwrap();
+        assert_eq!(found, wanted);
+        is_read
+    }
+
+    #[test]
+    fn a_slice_is_read_twice_however_few_duplicates_a_commit_has() {
+        let mut recalled = Recalled::default();
+        let reads = [0; 5].map(|_| {
+            let is_read = is_read(&mut recalled, 100, 7);
+            recalled.rest();
+            is_read
+        });
+        assert_eq!(reads, [true, true, false, false, false]);
+        // A commit without any is the end of it.
+        recalled.rest();
+        assert!(is_read(&mut recalled, 100, 7));
+    }
+
+    #[test]
+    fn a_slice_that_is_too_large_is_not_held_again_and_again() {
+        let mut recalled = Recalled::default();
+        for _ in 0..3 {
+            assert!(is_read(&mut recalled, IDS_MAX as u64 + 1, 7));
+        }
+        assert_eq!((recalled.too_large, recalled.whole), (Some(SLICE), None));
+    }
+
+    #[test]
+    fn a_slice_that_grows_too_large_is_held_no_more() {
+        let mut recalled = Recalled::default();
+        let stored = IDS_MAX as u64;
+        assert_eq!([0; 3].map(|_| is_read(&mut recalled, stored, 7)), [true, true, false]);
+        recalled.add(SLICE, stored + 1);
+        assert_eq!((recalled.too_large, &recalled.whole), (Some(SLICE), &None));
+        assert!(is_read(&mut recalled, stored + 1, stored + 1));
     }
 }

@@ -11,7 +11,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::id_table::{DROPPED_BITS, IdTable, SLOT_BITS, SLOTS, SlotSet};
+use super::id_table::{ADDED_MAX, DROPPED_BITS, IdTable, SLOT_BITS, SLOTS, SlotSet};
 use crate::model::time::UnixMillis;
 
 /// Slices that one window is divided into; with one more the window is covered at any time. As many slices
@@ -21,6 +21,9 @@ const SLICES_PER_WINDOW: i64 = 12;
 /// The bit of an id that tells who told of the call: the service's log or an application's. The tables
 /// keep it.
 const TELLER_BIT: u64 = 1 << DROPPED_BITS;
+
+/// Most ids that may be inserted after one [`SeenIds::look_up`].
+pub const INSERTS_MAX: usize = ADDED_MAX;
 
 /// Returns the id of a call that several logs name alike, as a service's or an application's log
 /// tells of it: the two differ in one bit, so each leads to the other.
@@ -142,7 +145,7 @@ impl SeenIds {
     }
 
     /// Keeps the keyed hash `id` of a record made at `at` if it is new. `is_known` is what is certain after
-    /// [`Self::look_up`], with no other call of that in between. `newest` is the latest event time seen; it
+    /// [`Self::look_up`], with no other call of that in between and at most [`INSERTS_MAX`] of this. `newest` is the latest event time seen; it
     /// tells which slices are out of the window.
     pub fn insert(&mut self, id: u64, is_known: bool, at: UnixMillis, newest: UnixMillis) -> Seen {
         let id = as_kept(id);
@@ -171,11 +174,32 @@ impl SeenIds {
         self.table.is_fresh(as_kept(id))
     }
 
+    /// Forgets of `slices` that were kept before a restart, with how many ids each has, as many from the first as
+    /// are more than may be kept now, and returns how many these are.
+    pub fn forget_surplus(&mut self, slices: &[(UnixMillis, u64)], newest: UnixMillis) -> usize {
+        let mut left: u64 = slices.iter().map(|&(_, ids)| ids).sum();
+        let is_surplus = |&&(_, ids): &&(UnixMillis, u64)| {
+            let is_surplus = left > self.ids_max as u64;
+            left -= if is_surplus { ids } else { 0 };
+            is_surplus
+        };
+        let before = self.evicted.len();
+        let window_from = self.slice_of(newest.plus(-self.window_ms));
+        let surplus = slices.iter().take_while(is_surplus).map(|&(from, _)| {
+            // Only itself: where windows were of another length others may begin before it is over.
+            Evicted { from, to: from.plus(1), early: from >= window_from }
+        });
+        self.evicted.extend(surplus);
+        self.evicted.len() - before
+    }
+
     /// Keeps ids of a slice that were kept before a restart, all of which are different.
     pub fn restore(&mut self, slice: UnixMillis, ids: &[u64], newest: UnixMillis) {
-        self.table.settle();
-        for &id in ids {
-            self.insert(id, false, slice, newest);
+        for ids in ids.chunks(INSERTS_MAX) {
+            self.table.settle();
+            for &id in ids {
+                self.insert(id, false, slice, newest);
+            }
         }
     }
 

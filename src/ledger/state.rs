@@ -18,7 +18,7 @@ use super::inflight::Inflight;
 use super::position::{LogId, LogPosition};
 use super::recalled::{IdSet, Recalled};
 use super::rollup::{Bucket, Horizons, HourCuts, Level, Retention};
-use super::seen::{Guess, Seen, SeenIds, as_kept, twin};
+use super::seen::{Guess, INSERTS_MAX, Seen, SeenIds, as_kept, twin};
 use super::signals::{SignalId, Signals, Tally};
 use crate::model::names::{Approximation, Capped, LineResult, RecordKind};
 use crate::model::series::SeriesKey;
@@ -197,7 +197,41 @@ impl Ledger {
             ingest.changes.add(change, 1);
         }
         let places = booking.cells.places_of(&batch.rated.groups);
-        let entries = &batch.rated.entries;
+        for entries in batch.rated.entries.chunks(INSERTS_MAX) {
+            let (known, twins) = self.known_of(booking, entries, stored)?;
+            for ((entry, is_known), is_twin_known) in entries.iter().zip(known).zip(twins) {
+                let place = usize::try_from(entry.group).ok().and_then(|group| places.get(group));
+                let &place = place.ok_or_else(|| BookError::group(batch, entry.group))?;
+                let is_told = entry.is_told_elsewhere
+                    || is_twin_known
+                    || self.tellers.twin(entry).is_some_and(|twin| self.seen.is_fresh(twin));
+                let novelty =
+                    Novelty { kind: entry.kind, id: entry.id, is_known, is_told, at: entry.at };
+                match self.accept(booking, &mut ingest, novelty, now) {
+                    LineResult::Accepted => see(entry, book_entry(booking, place, entry, now)),
+                    LineResult::Corroborated => book_claim(booking, place, entry, now),
+                    _ => {}
+                }
+            }
+        }
+        for signals in batch.rated.signals.chunks(INSERTS_MAX) {
+            let known = self.known(booking, &signals.iter().map(|signal| signal.id), stored)?;
+            for (signal, is_known) in signals.iter().zip(known) {
+                self.book_signal(booking, &mut ingest, signal, is_known, now);
+            }
+        }
+        booking.ingest.entry(batch.source.clone()).or_default().merge(&ingest);
+        Ok(())
+    }
+
+    /// Tells for each of `entries` whether it was counted before, but for those of this list; and the same of the
+    /// ids by which the other kind of log tells of them, of which there are none if nobody does.
+    fn known_of(
+        &mut self,
+        booking: &Booking,
+        entries: &[Entry],
+        stored: &StoredIds<'_>,
+    ) -> Result<(Vec<bool>, impl Iterator<Item = bool> + use<>), BookError> {
         let tellers = self.tellers;
         let twins = entries.iter().map(|entry| tellers.twin(entry));
         // Nearly no ledger has two kinds of log.
@@ -206,32 +240,11 @@ impl Ledger {
         } else {
             Vec::new()
         };
-        let twins = twins.into_iter().chain(std::iter::repeat(false));
         let known = self.known(booking, &entries.iter().map(|entry| entry.id), stored)?;
-        for ((entry, is_known), is_twin_known) in entries.iter().zip(known).zip(twins) {
-            let place = usize::try_from(entry.group).ok().and_then(|group| places.get(group));
-            let &place = place.ok_or_else(|| BookError::group(batch, entry.group))?;
-            let is_told = entry.is_told_elsewhere
-                || is_twin_known
-                || self.tellers.twin(entry).is_some_and(|twin| self.seen.is_fresh(twin));
-            let novelty =
-                Novelty { kind: entry.kind, id: entry.id, is_known, is_told, at: entry.at };
-            match self.accept(booking, &mut ingest, novelty, now) {
-                LineResult::Accepted => see(entry, book_entry(booking, place, entry, now)),
-                LineResult::Corroborated => book_claim(booking, place, entry, now),
-                _ => {}
-            }
-        }
-        let signals = &batch.rated.signals;
-        let known = self.known(booking, &signals.iter().map(|signal| signal.id), stored)?;
-        for (signal, is_known) in signals.iter().zip(known) {
-            self.book_signal(booking, &mut ingest, signal, is_known, now);
-        }
-        booking.ingest.entry(batch.source.clone()).or_default().merge(&ingest);
-        Ok(())
+        Ok((known, twins.into_iter().chain(std::iter::repeat(false))))
     }
 
-    /// Tells for each of `ids` whether it was counted before, but for those of this batch.
+    /// Tells for each of `ids` whether it was counted before, but for those of this list.
     fn known(
         &mut self,
         booking: &Booking,
@@ -447,6 +460,12 @@ impl Ledger {
     /// Sets how many request ids there are by slice, as it was stored.
     pub fn restore_slices(&mut self, slices: Vec<(UnixMillis, u64)>) {
         self.slices = slices;
+    }
+
+    /// Forgets with the next commit the first of [`Self::slices`] if all have more ids than may be remembered,
+    /// and returns how many. Comes before any id is restored.
+    pub fn forget_surplus(&mut self) -> usize {
+        self.seen.forget_surplus(&self.slices, self.newest)
     }
 
     /// Remembers request ids that stored commits counted. Slices come in the order of

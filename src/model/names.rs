@@ -270,7 +270,7 @@ names! {
 names! {
     /// Why a line could not be counted as a record.
     Reject {
-        /// Longer than the line limit.
+        /// Longer than the line limit, or one record more than a line may hold.
         Oversized = "oversized",
         /// Not one complete JSON value.
         InvalidJson = "invalid_json",

@@ -377,11 +377,16 @@ impl LedgerStore {
         for (slice, there) in self.ids.counts().filter(|&(slice, _)| !is_known(slice)) {
             check_ids(slice, there, 0)?;
         }
-        for (slice, known) in slices {
+        let forgotten = ledger.forget_surplus();
+        for (place, (slice, known)) in slices.into_iter().enumerate() {
             let listed = self.pending.ids.get(&slice).map_or(&[][..], Vec::as_slice);
-            let stored =
-                self.ids.each(&*self.engine, slice, |ids| ledger.restore_ids(slice, ids))?;
-            ledger.restore_ids(slice, listed);
+            let mut restore = |ids: &[u64]| {
+                if place >= forgotten {
+                    ledger.restore_ids(slice, ids);
+                }
+            };
+            let stored = self.ids.each(&*self.engine, slice, &mut restore)?;
+            restore(listed);
             check_ids(slice, stored + listed.len() as u64, known)?;
         }
         self.engine.end_streams_but(&self.ids.numbers())

@@ -365,6 +365,38 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_stream_of_ours_is_no_obstacle() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut engine = SledEngine::open(dir.path()).unwrap();
+        engine.commit(stream(7, 0, b"ours")).unwrap();
+        drop(engine);
+        let streams = dir.path().join("streams");
+        for name in ["+7", "007", "notes"] {
+            fs::write(streams.join(name), "").unwrap();
+        }
+        fs::create_dir(streams.join("9")).unwrap();
+        let mut engine = SledEngine::open(dir.path()).unwrap();
+        engine.end_streams_but(&BTreeSet::from([7])).unwrap();
+        assert_eq!(read(&engine, 7, 4).unwrap(), b"ours");
+        assert_eq!(fs::read_dir(&streams).unwrap().count(), 5);
+        // One that is gone already has ended.
+        fs::remove_file(streams.join("7")).unwrap();
+        engine.end_streams_but(&BTreeSet::new()).unwrap();
+    }
+
+    #[test]
+    fn a_stream_that_somebody_removed_does_not_begin_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut engine = SledEngine::open(dir.path()).unwrap();
+        engine.commit(stream(7, 0, b"counted")).unwrap();
+        drop(engine);
+        let mut engine = SledEngine::open(dir.path()).unwrap();
+        fs::remove_file(dir.path().join("streams/7")).unwrap();
+        assert!(matches!(engine.commit(stream(7, 7, b"more")), Err(StoreError::Io { .. })));
+        assert!(matches!(engine.commit(put(b"a", b"1")), Err(StoreError::Poisoned)));
+    }
+
+    #[test]
     fn a_value_that_the_barrier_would_not_cover_is_refused_and_poisons() {
         let dir = tempfile::tempdir().unwrap();
         let mut engine = SledEngine::open(dir.path()).unwrap();

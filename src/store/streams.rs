@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -37,11 +38,13 @@ impl Streams {
         let mut files = BTreeMap::new();
         for entry in fs::read_dir(&dir).map_err(io("read the folder", &dir))? {
             let entry = entry.map_err(io("read the folder", &dir))?;
-            // What is not named by a number is not ours.
-            let number = entry.file_name().to_str().and_then(|name| name.parse().ok());
-            if let Some(number) = number {
-                let len = entry.metadata().map_err(io("look at", &entry.path()))?.len();
-                files.insert(number, Stream { file: None, len });
+            // What is not named by a number as we write it, or is no file, is not ours.
+            let name = entry.file_name();
+            let number = name.to_str().and_then(|name| name.parse().ok());
+            let number = number.filter(|number: &u64| name.to_str() == Some(&number.to_string()));
+            let about = entry.metadata().map_err(io("look at", &entry.path()))?;
+            if let Some(number) = number.filter(|_| about.is_file()) {
+                files.insert(number, Stream { file: None, len: about.len() });
             }
         }
         Ok(Self { dir, folder, files })
@@ -53,11 +56,13 @@ impl Streams {
         let mut touched = BTreeSet::new();
         for StreamPart { stream, from, bytes } in parts {
             let path = self.path(*stream);
-            has_new |= !self.files.contains_key(stream);
+            let is_new = !self.files.contains_key(stream);
+            has_new |= is_new;
             let known = self.files.entry(*stream).or_insert(Stream { file: None, len: 0 });
             let file = match known.file.take() {
                 Some(file) => file,
-                None => writable(&path).map_err(io("open", &path))?,
+                // One that somebody removed must not begin anew with a hole.
+                None => writable(&path, is_new).map_err(io("open", &path))?,
             };
             file.write_all_at(bytes, *from).map_err(io("write to", &path))?;
             known.len = known.len.max(from.saturating_add(bytes.len() as u64));
@@ -103,7 +108,10 @@ impl Streams {
     pub(super) fn end(&mut self, stream: u64) -> Result<(), StoreError> {
         let path = self.path(stream);
         match self.files.remove(&stream) {
-            Some(_) => fs::remove_file(&path).map_err(io("remove", &path)),
+            Some(_) => match fs::remove_file(&path) {
+                Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+                removed => removed.map_err(io("remove", &path)),
+            },
             None => Ok(()),
         }
     }
@@ -123,8 +131,8 @@ impl Streams {
     }
 }
 
-fn writable(path: &Path) -> std::io::Result<File> {
-    OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)
+fn writable(path: &Path, is_new: bool) -> std::io::Result<File> {
+    OpenOptions::new().write(true).create_new(is_new).mode(0o600).open(path)
 }
 
 fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> StoreError + use<> {

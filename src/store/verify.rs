@@ -25,7 +25,7 @@ pub struct Report {
     /// How many logs have a position.
     pub logs: usize,
     /// How many request ids are remembered.
-    pub ids: usize,
+    pub ids: u64,
     /// Everything that does not belong together; empty for a sound ledger.
     pub problems: Vec<String>,
 }
@@ -36,7 +36,7 @@ pub fn verify(store: &LedgerStore, ledger: &Ledger) -> Result<Report, StoreError
     let mut report = Report {
         series: ledger.totals().count(),
         logs: ledger.positions().len(),
-        ids: ledger.seen().len(),
+        ids: ledger.slices().iter().map(|&(_, ids)| ids).sum(),
         ..Report::default()
     };
     let mut sums: BTreeMap<SeriesId, Row> = BTreeMap::new();

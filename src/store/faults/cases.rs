@@ -132,6 +132,55 @@ fn what_was_counted_is_known_under_a_window_of_another_length() {
     }
 }
 
+/// More than the places of new ids have bits for.
+#[test]
+fn a_batch_of_more_than_a_million_calls_is_counted_once() {
+    let calls = (1 << 20) + 1_000;
+    let settings = Settings { ids_max: 2 * calls, ..UNCAPPED };
+    let (mut store, mut ledger) = open(&Disk::default(), settings).unwrap();
+    for (log, counted) in [(1, calls), (2, calls)] {
+        let mut large = batch(log, 0, &[call(1)], START);
+        let first = large.rated.entries.remove(0);
+        large.rated.entries.extend((0..calls).map(|number| {
+            let id = crate::model::hash::seeded_hash(&number.to_be_bytes(), 7);
+            Entry { id: Some(id), ..first }
+        }));
+        commit(&mut store, &mut ledger, &large, START);
+        assert_eq!(ledger.grand().requests, counted as u64);
+    }
+    assert_eq!(ledger.seen().len(), calls);
+}
+
+#[test]
+fn with_fewer_ids_than_before_the_latest_slices_stay_whole() {
+    let disk = Disk::default();
+    let now = START.plus(3 * HOUR_MS);
+    let settings = Settings { window_ms: 12 * HOUR_MS, ..UNCAPPED };
+    let calls: Vec<Call> =
+        (0..600).map(|id| Call { age_ms: i64::from(2 - id / 200) * HOUR_MS, ..call(id) }).collect();
+    let (mut store, mut ledger) = open(&disk, settings).unwrap();
+    for (log, calls) in (1..).zip(calls.chunks(200)) {
+        commit(&mut store, &mut ledger, &batch(log, 0, calls, now), now);
+    }
+    let fewer = Settings { ids_max: 450, ..settings };
+    (store, ledger) = open(&disk, fewer).unwrap();
+    assert_eq!((ledger.seen().len(), ledger.slices().len()), (400, 3));
+    // Nothing is forgotten but with a commit, and that is told.
+    let booking = ledger.open_booking(now);
+    let delta = ledger.close(booking);
+    assert_eq!(delta.evicted.iter().map(|slice| slice.early).collect::<Vec<_>>(), [true]);
+    store.commit(&delta).unwrap();
+    ledger.apply(&delta);
+    (store, ledger) = open(&disk, fewer).unwrap();
+    assert_eq!((ledger.seen().len(), ledger.slices().len()), (400, 2));
+    commit(&mut store, &mut ledger, &batch(9, 0, &calls[200..], now), now);
+    assert_eq!(ledger.grand().requests, 600);
+    assert_sound(&store, &ledger);
+    // None fits.
+    let (_, ledger) = open(&disk, Settings { ids_max: 100, ..settings }).unwrap();
+    assert_eq!(ledger.seen().len(), 0);
+}
+
 #[test]
 fn labels_as_long_as_a_line_still_fit_into_one_value() {
     let disk = Disk::default();
