@@ -25,3 +25,4 @@ pub mod rollup;
 pub mod seen;
 pub mod signals;
 pub mod state;
+mod tellers;

@@ -18,8 +18,9 @@ use super::inflight::Inflight;
 use super::position::{LogId, LogPosition};
 use super::recalled::{IdSet, Recalled};
 use super::rollup::{Bucket, Horizons, HourCuts, Level, Retention};
-use super::seen::{Guess, INSERTS_MAX, Seen, SeenIds, as_kept, twin};
+use super::seen::{Guess, INSERTS_MAX, Seen, SeenIds, as_kept};
 use super::signals::{SignalId, Signals, Tally};
+use super::tellers::Tellers;
 use crate::model::names::{Approximation, Capped, LineResult, RecordKind};
 use crate::model::series::SeriesKey;
 use crate::model::signal::SignalKey;
@@ -73,33 +74,6 @@ pub struct Ledger {
     horizons: Horizons,
     newest: UnixMillis,
     grand: Grand,
-}
-
-/// Which kinds of log have told of calls: only if both have can one corroborate the other, so one
-/// alone pays nothing for it.
-#[derive(Clone, Copy, Debug, Default)]
-struct Tellers {
-    services: bool,
-    applications: bool,
-}
-
-impl Tellers {
-    fn add(&mut self, kind: RecordKind) {
-        match kind {
-            RecordKind::BedrockInvocation => self.services = true,
-            RecordKind::Application => self.applications = true,
-            _ => {}
-        }
-    }
-
-    /// Returns the id of the same call in the other kind of log, if there was such a log.
-    fn twin(self, entry: &Entry) -> Option<u64> {
-        let others = match entry.kind {
-            RecordKind::Application => self.services,
-            _ => self.applications,
-        };
-        entry.id.filter(|_| entry.has_shared_id && others).map(twin)
-    }
 }
 
 /// What tells whether a record was counted before.
