@@ -145,8 +145,8 @@ impl SeenIds {
     }
 
     /// Keeps the keyed hash `id` of a record made at `at` if it is new. `is_known` is what is certain after
-    /// [`Self::look_up`], with no other call of that in between and at most [`INSERTS_MAX`] of this. `newest` is the latest event time seen; it
-    /// tells which slices are out of the window.
+    /// [`Self::look_up`], with no other call of that in between and at most [`INSERTS_MAX`] of this. `newest`
+    /// is the latest event time seen; it tells which slices are out of the window.
     pub fn insert(&mut self, id: u64, is_known: bool, at: UnixMillis, newest: UnixMillis) -> Seen {
         let id = as_kept(id);
         if is_known {
