@@ -40,8 +40,8 @@ impl Streams {
             let entry = entry.map_err(io("read the folder", &dir))?;
             // What is not named by a number as we write it, or is no file, is not ours.
             let name = entry.file_name();
-            let number = name.to_str().and_then(|name| name.parse().ok());
-            let number = number.filter(|number: &u64| name.to_str() == Some(&number.to_string()));
+            let name = name.to_str().unwrap_or_default();
+            let number = name.parse().ok().filter(|number: &u64| number.to_string() == name);
             let about = entry.metadata().map_err(io("look at", &entry.path()))?;
             if let Some(number) = number.filter(|_| about.is_file()) {
                 files.insert(number, Stream { file: None, len: about.len() });
